@@ -1,0 +1,114 @@
+/**
+ * The vocabulary of a backfill: stages, plans, inputs and results that travel between client, workflows and activities.
+ *
+ * Everything here is plain JSON: no `Date`, no class, no `Map`. Values stay small (a payload is at most 2 MB).
+ */
+import type { ErrorKind } from '../errors.ts';
+import type { ProductSlug } from '../product.ts';
+import type { Day } from '../time/day.ts';
+
+/** A day's four steps, in order; one activity each. */
+export const STAGES = ['download', 'count', 'build', 'upload'] as const;
+export type Stage = (typeof STAGES)[number];
+
+/** `run` does all stages; `download` the first two; `process` the last two (spec/cli.md). */
+export type RunMode = 'run' | 'download' | 'process';
+
+/** How a product file is written: as the published one, or corrected after ISTP. */
+export const PROFILES = ['parity', 'istp'] as const;
+export type Profile = (typeof PROFILES)[number];
+
+/** How a slice is asked for: `half-open` as in design §3, `compat` with the +1 s step of UDL-14. */
+export const SLICE_MODES = ['half-open', 'compat'] as const;
+export type SliceMode = (typeof SLICE_MODES)[number];
+
+/** The options of a run that workflows and planning need; paths and pacing belong to the worker. */
+export interface RunOptions {
+  readonly mode: RunMode;
+  /** Try days again whose last attempt FAILED. */
+  readonly retryFailed: boolean;
+  /** Where products go, `file:///dir` or `s3://bucket/prefix`; null for no upload stage. */
+  readonly uploadTo: string | null;
+  readonly profile: Profile;
+  readonly sliceMode: SliceMode;
+  /** At most this many days get work (TEL-25 with TEL-D7); null for no limit. */
+  readonly limitDays: number | null;
+}
+
+/** Asks which of the days `first..last` (both included) have work; `days` narrows that to some of them. */
+export interface PlanRequest {
+  readonly runId: string;
+  readonly product: ProductSlug;
+  readonly first: Day;
+  readonly last: Day;
+  readonly days?: readonly Day[];
+  readonly options: RunOptions;
+}
+
+export interface PlannedDay {
+  readonly day: Day;
+  /** Stages to do, in order; never empty. */
+  readonly stages: readonly Stage[];
+  /** One clause for people: why this day has work. */
+  readonly reason: string;
+}
+
+/** Days that need nothing, by the reason why (TEL-28, TEL-29, SAFE-8). */
+export interface SkipCounts {
+  /** Everything asked for exists and is intact. */
+  readonly existing: number;
+  /** The source had nothing, and the day is old enough for that to be final. */
+  readonly noData: number;
+  /** Failed before, and `retryFailed` was not given. */
+  readonly failed: number;
+  /** `process` found no input file. */
+  readonly noInput: number;
+}
+
+export interface PlanResult {
+  /** Days with work, ascending. */
+  readonly days: readonly PlannedDay[];
+  readonly skipped: SkipCounts;
+  /** Whether `limitDays` cut the plan short. */
+  readonly limited: boolean;
+}
+
+/** Input of `processDay`. */
+export interface DayInput {
+  readonly workspace: string;
+  readonly runId: string;
+  readonly product: ProductSlug;
+  readonly day: Day;
+  readonly stages: readonly Stage[];
+  readonly reason: string;
+  readonly options: RunOptions;
+  /** Whether the server knows the custom search attributes. */
+  readonly searchAttributes: boolean;
+}
+
+export type DayOutcome = 'done' | 'no_data';
+
+/** Result of `processDay`: a summary, never records. Fields are absent for stages that were not done. */
+export interface DayResult {
+  readonly day: Day;
+  readonly outcome: DayOutcome;
+  readonly records?: number;
+  readonly distinctReadings?: number;
+  readonly availabilityPct?: number;
+  readonly downloadBytes?: number;
+  readonly productBytes?: number;
+  /** Absolute path of the product on the worker. */
+  readonly productPath?: string;
+  /** Where the product was delivered, as a URI. */
+  readonly deliveredTo?: string;
+  /** Requests that this run of the day sent to the source. */
+  readonly requests?: number;
+}
+
+/** Why a day is not done; kept in the range's state and in the ledger. */
+export interface DayFailure {
+  readonly stage: Stage;
+  readonly kind: ErrorKind | 'cancelled' | 'unknown';
+  /** At most about 300 characters. */
+  readonly message: string;
+}

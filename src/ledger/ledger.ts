@@ -1,0 +1,177 @@
+/**
+ * The ledger: the SQL record of every attempt, slice and file. It answers "is this day done?".
+ *
+ * `attempts` is append-only and is the telemetry of spec/telemetry.md; everything else describes the present.
+ * All methods are idempotent: a stage that runs twice leaves what running it once leaves.
+ */
+import type { DayFailure, Profile, Stage } from '../core/backfill/types.ts';
+import type { ProductSlug } from '../core/product.ts';
+import type { RecordCounts } from '../core/records/counts.ts';
+import type { Day } from '../core/time/day.ts';
+
+/** Statuses of telemetry rows (spec/telemetry.md §2). */
+export const TELEMETRY_STATUSES = [
+  'DOWNLOAD_PENDING',
+  'DOWNLOADED',
+  'SKIPPED_NO_DATA',
+  'FAILED',
+  'PROCESS_PENDING',
+  'PROCESSED',
+  'UPLOAD_PENDING',
+  'UPLOADED',
+  'SKIPPED_NO_INPUT',
+] as const;
+export type TelemetryStatus = (typeof TELEMETRY_STATUSES)[number];
+
+/** Names one attempt at one stage of one day: the run of its day workflow and the stage. */
+export interface StageAttempt {
+  readonly runId: string;
+  /** Run id of the `processDay` execution: engine retries of a stage share it. */
+  readonly workflowRunId: string;
+  readonly product: ProductSlug;
+  readonly day: Day;
+  readonly stage: Stage;
+  /** Upload only: the delivery base, `file:///dir`. */
+  readonly destination?: string;
+}
+
+/** How a stage ended well. Seconds are wall-clock of the successful attempt. */
+export type StageClosing =
+  | {
+      readonly status: 'DOWNLOADED';
+      readonly seconds: number;
+      readonly records: number;
+      readonly sizeBytes: number;
+      readonly path: string;
+    }
+  | { readonly status: 'SKIPPED_NO_DATA'; readonly seconds: number; readonly reason: string }
+  | {
+      readonly status: 'PROCESSED';
+      readonly seconds: number;
+      readonly sizeBytes: number;
+      readonly path: string;
+      readonly inputPath: string;
+    }
+  | { readonly status: 'UPLOADED'; readonly seconds: number; readonly bucket: string; readonly key: string };
+
+export type SliceStatus = 'done' | 'empty' | 'failed';
+
+/** The latest that is known of one slice of a day. */
+export interface SliceRow {
+  readonly product: ProductSlug;
+  readonly day: Day;
+  /** Half-open interval in POSIX milliseconds; with product and day the slice's key. */
+  readonly startMs: number;
+  readonly endMs: number;
+  readonly status: SliceStatus;
+  readonly httpStatus: number | null;
+  readonly records: number | null;
+  /** Bytes of the response body after transport decoding. */
+  readonly bytes: number | null;
+  /** Of the slice file, lower-case hexadecimal. */
+  readonly sha256: string | null;
+  /** Failures of the source in the current run of the day workflow; 429 is none. */
+  readonly failures: number;
+  readonly errorKind: string | null;
+  /** Readable start of a wrong body, or the transport's message; secrets removed, at most 1,000 characters. */
+  readonly errorDetail: string | null;
+  readonly seconds: number | null;
+  /** ISO 8601 UTC. */
+  readonly updatedAt: string;
+}
+
+export type ArtifactKind = 'download' | 'product';
+
+/** A file of the workspace. `path` is absolute here; inside the workspace folder the database stores it relative. */
+export interface ArtifactRow {
+  readonly kind: ArtifactKind;
+  readonly product: ProductSlug;
+  readonly day: Day;
+  readonly path: string;
+  readonly sizeBytes: number;
+  readonly sha256: string;
+  /** Modification time when last known to match the hash, POSIX milliseconds (fraction kept). */
+  readonly mtimeMs: number;
+  readonly records: number;
+  /** Products only. */
+  readonly inputSha256: string | null;
+  readonly profile: Profile | null;
+  readonly version: string | null;
+  /** ISO 8601 UTC. */
+  readonly createdAt: string;
+}
+
+export interface DeliveryRow {
+  readonly product: ProductSlug;
+  readonly day: Day;
+  readonly destination: string;
+  readonly key: string;
+  readonly sizeBytes: number;
+  readonly sha256: string;
+  readonly deliveredAt: string;
+}
+
+/** Latest attempt at a phase of a day, by order of writing (TEL-D10). */
+export interface AttemptFact {
+  readonly seq: number;
+  readonly runId: string;
+  readonly status: TelemetryStatus;
+  /** For FAILED rows: the stage that failed (TEL-21). */
+  readonly stage: Stage;
+  /** ISO 8601 UTC with microseconds, as in the telemetry CSV. */
+  readonly startedAt: string;
+  readonly finishedAt: string | null;
+  readonly records: number | null;
+  readonly errorType: string | null;
+  readonly errorMessage: string | null;
+}
+
+/** What the ledger knows of one day of one product. */
+export interface DayFacts {
+  readonly day: Day;
+  /** Latest of download (and count failures). */
+  readonly download: AttemptFact | null;
+  /** Latest of build, `SKIPPED_NO_INPUT` included. */
+  readonly build: AttemptFact | null;
+  /** Latest upload to the destination asked for. */
+  readonly upload: AttemptFact | null;
+  readonly artifact: ArtifactRow | null;
+  readonly productFile: ArtifactRow | null;
+  /** Delivery to the destination asked for. */
+  readonly delivery: DeliveryRow | null;
+  readonly counts: RecordCounts | null;
+}
+
+export interface Ledger {
+  /** Appends the PENDING row of a stage once; a second call with the same attempt changes nothing. Count has no row. */
+  openStage(attempt: StageAttempt): Promise<void>;
+  /** Appends the row that closes a stage, once, with the start time of its PENDING row (TEL-5). */
+  closeStage(attempt: StageAttempt, closing: StageClosing): Promise<void>;
+  /** Appends the FAILED row of a day that is given up, once per workflow run. Opens the stage first if it was not open. */
+  failStage(attempt: StageAttempt, failure: DayFailure): Promise<void>;
+  /** Appends one SKIPPED_NO_INPUT row unless that already is the latest word of the build phase (TEL-19, TEL-D13). */
+  recordNoInput(runId: string, product: ProductSlug, day: Day): Promise<void>;
+
+  /** Facts for every day of `first..last`, ascending, also for days without any row. One query per table. */
+  dayFacts(product: ProductSlug, first: Day, last: Day, destination: string | null): Promise<DayFacts[]>;
+
+  slices(product: ProductSlug, day: Day): Promise<SliceRow[]>;
+  /** Inserts or replaces the slice's row; `failures` is written as given. */
+  putSlice(row: SliceRow): Promise<void>;
+  /** Sets all failure counts of a day to 0: a new run of the day workflow may ask again. */
+  resetSliceFailures(product: ProductSlug, day: Day): Promise<void>;
+  /** Drops slices of a day whose interval is not among `intervals` (another slice mode was used before). */
+  retainSlices(product: ProductSlug, day: Day, intervals: readonly { startMs: number; endMs: number }[]): Promise<void>;
+
+  /** Makes `row` the current file of its (product, day, kind); a former row with another path or hash is marked superseded. */
+  putArtifact(row: ArtifactRow): Promise<void>;
+  /** Which (product, day) currently owns a path, or null. */
+  artifactOwner(path: string): Promise<{ product: ProductSlug; day: Day } | null>;
+  putDelivery(row: DeliveryRow): Promise<void>;
+  putCounts(product: ProductSlug, day: Day, artifactSha256: string, counts: RecordCounts): Promise<void>;
+
+  /** The generation date of a product from this input, the first time `today`, for ever after the same (`YYYY-MM-DD`). */
+  generationDate(inputSha256: string, profile: Profile, writer: string, today: string): Promise<string>;
+
+  close(): Promise<void>;
+}

@@ -1,0 +1,72 @@
+/**
+ * Files that appear whole or not at all (SAFE-5): temporary name in the same folder, fsync, rename, fsync of the folder.
+ */
+import { randomBytes } from 'node:crypto';
+import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+
+const TEMPORARY_PATTERN = /^\..+\.[0-9]+-[0-9a-f]{8}\.tmp$/;
+
+/** A fresh hidden name beside `path`; the process id in it lets a later start tell leftovers from work in progress. */
+export function temporaryName(path: string): string {
+  return join(dirname(path), `.${basename(path)}.${process.pid}-${randomBytes(4).toString('hex')}.tmp`);
+}
+
+/** Makes a folder's entries durable. */
+export async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Gives a finished temporary file its final name. The content must be synced already. Atomic; replaces what was there. */
+export async function publishFile(temporaryPath: string, path: string): Promise<void> {
+  await rename(temporaryPath, path);
+  await syncFolder(dirname(path));
+}
+
+/**
+ * Writes `path` through `fill`; nothing appears under the final name unless `fill` succeeds.
+ *
+ * @returns what `fill` returned
+ */
+export async function writeAtomically<T>(path: string, fill: (file: FileHandle) => Promise<T>): Promise<T> {
+  await mkdir(dirname(path), { recursive: true });
+  const temporary = temporaryName(path);
+  const file = await open(temporary, 'wx');
+  let result: T;
+  try {
+    result = await fill(file);
+    await file.sync();
+    await file.close();
+  } catch (error) {
+    await file.close().catch(() => undefined);
+    await rm(temporary, { force: true });
+    throw error;
+  }
+  await publishFile(temporary, path);
+  return result;
+}
+
+/** Writes a small file atomically. */
+export async function writeFileAtomically(path: string, content: string | Uint8Array): Promise<void> {
+  await writeAtomically(path, async (file) => {
+    await file.writeFile(content);
+  });
+}
+
+/**
+ * Removes leftovers of `temporaryName` in `folder`. Only for a holder of the workspace's lock: no one else may be writing.
+ *
+ * @returns the names removed
+ */
+export async function removeLeftovers(folder: string): Promise<string[]> {
+  const names = await readdir(folder).catch(() => []);
+  const leftovers = names.filter((name) => TEMPORARY_PATTERN.test(name));
+  await Promise.all(leftovers.map((name) => rm(join(folder, name), { force: true })));
+  return leftovers;
+}
