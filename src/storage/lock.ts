@@ -1,0 +1,154 @@
+/**
+ * One holder at a time (SAFE-3), kept by the kernel: an exclusive SQLite transaction that stays open as long as the holder
+ * lives. A killed holder leaves nothing to clean up, and there is no process id to be reused by someone else.
+ * The JSON file beside it only says who holds it; it decides nothing.
+ */
+import { readFileSync, rmSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+import Database from 'better-sqlite3';
+import { PipelineError } from '../core/errors.ts';
+import { writeFileAtomically } from './atomic-file.ts';
+import { explainFsError } from './folders.ts';
+
+/** `inspectLock` of another process blocks the lock for less than a millisecond; trying again outlasts it. */
+const TRIES = 6;
+const WAIT_MS = 50;
+
+export interface LockHolder {
+  readonly pid: number;
+  readonly host: string;
+  /** What it runs, as an operator would type it. */
+  readonly command: string;
+  /** ISO 8601 UTC. */
+  readonly since: string;
+}
+
+export interface LockOptions {
+  /** Database file of the lock; its folder must exist. Nothing else may open it. */
+  readonly path: string;
+  /** What is locked, for the message: `The workspace /data`. */
+  readonly subject: string;
+  readonly command: string;
+}
+
+export interface HeldLock {
+  readonly path: string;
+  release(): void;
+}
+
+/** Keeps held databases reachable: a collected one would be closed, and the lock with it. */
+const held = new Set<Database.Database>();
+
+/**
+ * Takes the lock or says who has it.
+ *
+ * @throws PipelineError `config_invalid` naming holder, its command and since when, or why the file cannot be locked
+ */
+export async function acquireLock(options: LockOptions): Promise<HeldLock> {
+  const database = openDatabase(options);
+  try {
+    for (let tries = 1; !tryLock(database, 'BEGIN EXCLUSIVE', options.path); tries += 1) {
+      if (tries === TRIES) throw heldByOther(options);
+      await sleep(WAIT_MS);
+    }
+    const holder: LockHolder = {
+      pid: process.pid,
+      host: hostname(),
+      command: options.command,
+      since: new Date().toISOString(),
+    };
+    await writeFileAtomically(holderPath(options.path), `${JSON.stringify(holder)}\n`);
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+  held.add(database);
+  return {
+    path: options.path,
+    release() {
+      if (!held.delete(database)) return;
+      rmSync(holderPath(options.path), { force: true });
+      database.close();
+    },
+  };
+}
+
+export interface LockState {
+  readonly held: boolean;
+  /** Null when nobody holds it, or the holder could not say who it is. */
+  readonly holder: LockHolder | null;
+}
+
+/** Whether the lock is held and by whom. Takes a shared lock for an instant and writes nothing. */
+export function inspectLock(path: string): LockState {
+  const free: LockState = { held: false, holder: null };
+  let database: Database.Database;
+  try {
+    database = new Database(path, { readonly: true, fileMustExist: true, timeout: 0 });
+  } catch {
+    return free;
+  }
+  try {
+    if (tryLock(database, 'SELECT count(*) FROM sqlite_schema', path)) return free;
+  } finally {
+    database.close();
+  }
+  return { held: true, holder: readHolder(path) };
+}
+
+function openDatabase({ path, subject }: LockOptions): Database.Database {
+  try {
+    return new Database(path, { timeout: 0 });
+  } catch (error) {
+    throw cannotLock(`${subject} cannot be locked`, path, error);
+  }
+}
+
+/** @returns false when another process is in the way */
+function tryLock(database: Database.Database, statement: string, path: string): boolean {
+  try {
+    if (statement.startsWith('SELECT')) database.prepare(statement).get();
+    else database.exec(statement);
+    return true;
+  } catch (error) {
+    if (error instanceof Database.SqliteError && error.code.startsWith('SQLITE_BUSY')) return false;
+    throw cannotLock('The lock cannot be used', path, error);
+  }
+}
+
+function cannotLock(what: string, path: string, error: unknown): PipelineError {
+  return new PipelineError('config_invalid', `${what}: ${path}: ${explainFsError(error)}.`, {
+    hint: 'The folder must be writable and on a file system with working file locks. The lock file holds no data and may be deleted while no reachback runs.',
+    context: { path },
+    cause: error,
+  });
+}
+
+function heldByOther({ path, subject }: LockOptions): PipelineError {
+  const holder = readHolder(path);
+  const who =
+    holder === null
+      ? 'another process'
+      : `process ${holder.pid} on ${holder.host} since ${holder.since}: ${holder.command}`;
+  return new PipelineError('config_invalid', `${subject} is in use by ${who} (lock ${path}).`, {
+    hint:
+      holder === null
+        ? 'Wait until it has finished.'
+        : `Wait until it has finished, stop it with Ctrl-C where it runs, or with: kill ${holder.pid}`,
+    context: { path, pid: holder?.pid, command: holder?.command, since: holder?.since },
+  });
+}
+
+function readHolder(path: string): LockHolder | null {
+  try {
+    return JSON.parse(readFileSync(holderPath(path), 'utf8')) as LockHolder;
+  } catch {
+    return null;
+  }
+}
+
+/** `lock.db` → `lock.json` */
+function holderPath(path: string): string {
+  return `${path.replace(/\.db$/, '')}.json`;
+}

@@ -1,0 +1,135 @@
+/** What every destination promises (`src/storage/destination.ts`). A factory per implementation runs the same suite. */
+import { createHash } from 'node:crypto';
+import { readFile, readdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import type { Delivery, Destination } from '../../src/storage/destination.ts';
+import { temporaryFolder } from './temporary-folder.ts';
+
+export interface DestinationUnderTest {
+  readonly destination: Destination;
+  /** The object's content, or null when there is none. */
+  readonly read: (key: string) => Promise<Buffer | null>;
+  /** Puts content under a key without the destination's help. */
+  readonly put: (key: string, content: string) => Promise<void>;
+  /** Every key that exists, backups and leftovers included. */
+  readonly keys: () => Promise<string[]>;
+  /** Content of a backup by the path that a delivery returned. */
+  readonly readBackup: (backupPath: string) => Promise<Buffer>;
+}
+
+const KEY = 'l1c/prelim/2026/01/01/reach_all_l1c_prelim_20260101T000000_v1.0.0.cdf';
+
+export function destinationContract(name: string, create: () => Promise<DestinationUnderTest>): void {
+  describe(`${name} keeps the destination contract`, () => {
+    test('a new product is written whole under its key (S3-1)', async () => {
+      const { destination, read, keys } = await create();
+      const result = await destination.deliver(await product('first'));
+      expect(result).toEqual({ status: 'written', uri: `${destination.base}/${KEY}` });
+      expect((await read(KEY))?.toString()).toBe('first');
+      expect(await keys()).toEqual([KEY]);
+    });
+
+    test('the same content again is no transfer, even without the source', async () => {
+      const { destination, keys } = await create();
+      const delivery = await product('first');
+      await destination.deliver(delivery);
+      const again = await destination.deliver({ ...delivery, sourcePath: '/nowhere/product.cdf' });
+      expect(again).toEqual({ status: 'already_there', uri: `${destination.base}/${KEY}` });
+      expect(await keys()).toEqual([KEY]);
+    });
+
+    test('SAFE-11: other content of the same size is replaced, the former one kept', async () => {
+      const { destination, read, keys, readBackup } = await create();
+      await destination.deliver(await product('former'));
+      const result = await destination.deliver(await product('latter'));
+      expect(result.status).toBe('replaced');
+      expect((await read(KEY))?.toString()).toBe('latter');
+      expect((await readBackup(result.backupPath!)).toString()).toBe('former');
+      const backups = (await keys()).filter((key) => key !== KEY);
+      expect(backups).toEqual([expect.stringMatching(new RegExp(`^_backup/\\d{8}T\\d{9}Z/${KEY}$`))]);
+    });
+
+    test('every replacement keeps one more', async () => {
+      const { destination, keys, readBackup } = await create();
+      const kept: string[] = [];
+      for (const content of ['one', 'two', 'three', 'four']) {
+        const { backupPath } = await destination.deliver(await product(content));
+        if (backupPath !== undefined) kept.push((await readBackup(backupPath)).toString());
+      }
+      expect(kept).toEqual(['one', 'two', 'three']);
+      expect(await keys()).toHaveLength(4);
+    });
+
+    test('SAFE-7: a cut object counts as other content', async () => {
+      const { destination, read, put } = await create();
+      const delivery = await product('the whole product');
+      await put(KEY, 'the whole pro');
+      expect((await destination.deliver(delivery)).status).toBe('replaced');
+      expect((await read(KEY))?.toString()).toBe('the whole product');
+    });
+
+    test('a product that is not what was announced is refused and the former one stays', async () => {
+      const { destination, read, keys } = await create();
+      await destination.deliver(await product('former'));
+      const delivery = await product('latter');
+      await writeFile(delivery.sourcePath, 'LATTER');
+      await expect(destination.deliver(delivery)).rejects.toMatchObject({ kind: 'checksum_mismatch' });
+      expect((await read(KEY))?.toString()).toBe('former');
+      expect(await keys()).toEqual([KEY]);
+    });
+
+    test('a missing product is named and leaves nothing', async () => {
+      const { destination, keys } = await create();
+      const delivery = { ...(await product('first')), sourcePath: '/nowhere/product.cdf' };
+      await expect(destination.deliver(delivery)).rejects.toMatchObject({
+        kind: 'input_invalid',
+        message: expect.stringContaining('/nowhere/product.cdf'),
+      });
+      expect(await keys()).toEqual([]);
+    });
+
+    test('an empty product is a product', async () => {
+      const { destination, read } = await create();
+      expect((await destination.deliver(await product(''))).status).toBe('written');
+      expect(await read(KEY)).toEqual(Buffer.alloc(0));
+    });
+
+    test('the source is left alone (S3-5)', async () => {
+      const { destination } = await create();
+      const delivery = await product('first');
+      await destination.deliver(delivery);
+      expect(await readFile(delivery.sourcePath, 'utf8')).toBe('first');
+      expect(await readdir(dirname(delivery.sourcePath))).toEqual(['product.cdf']);
+    });
+
+    test.for(['../outside.cdf', '/outside.cdf', 'l1c//a.cdf', 'l1c/./a.cdf', ''])(
+      'the key "%s" cannot leave the base',
+      async (key) => {
+        const { destination, keys } = await create();
+        await expect(destination.deliver({ ...(await product('x')), key })).rejects.toMatchObject({
+          kind: 'invariant_broken',
+        });
+        expect(await keys()).toEqual([]);
+      },
+    );
+
+    test('check changes nothing', async () => {
+      const { destination, keys } = await create();
+      await destination.check();
+      expect(await keys()).toEqual([]);
+    });
+  });
+}
+
+/** A product of this content, and how it is announced. */
+async function product(content: string): Promise<Delivery> {
+  const sourcePath = join(await temporaryFolder(), 'product.cdf');
+  await writeFile(sourcePath, content);
+  return {
+    sourcePath,
+    sizeBytes: Buffer.byteLength(content),
+    sha256: createHash('sha256').update(content).digest('hex'),
+    key: KEY,
+  };
+}

@@ -1,0 +1,103 @@
+import { mkdir, readFile, readdir, stat, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { describe, expect, test } from 'vitest';
+import { parseDestination } from '../../src/storage/destination.ts';
+import { destinationContract } from './destination-contract.ts';
+import { temporaryFolder } from './temporary-folder.ts';
+
+const KEY = 'l1c/prelim/2026/01/01/a.cdf';
+
+destinationContract('file:///dir', async () => {
+  const folder = join(await temporaryFolder(), 'delivered here');
+  return {
+    destination: parseDestination(pathToFileURL(folder).href),
+    read: (key) => readFile(join(folder, key)).catch(() => null),
+    put: async (key, content) => {
+      await mkdir(dirname(join(folder, key)), { recursive: true });
+      await writeFile(join(folder, key), content);
+    },
+    keys: async () => {
+      const entries = await readdir(folder, { recursive: true }).catch(() => []);
+      const files = await Promise.all(
+        entries.map(async (entry) => ((await stat(join(folder, entry))).isFile() ? [entry] : [])),
+      );
+      return files.flat().toSorted();
+    },
+    readBackup: (backupPath) => readFile(backupPath),
+  };
+});
+
+describe('a destination as an operator types it', () => {
+  test.for([
+    ['file:///srv/products', 'file:///srv/products'],
+    ['file:///srv/products/', 'file:///srv/products'],
+    ['file://localhost/srv/products', 'file:///srv/products'],
+    ['file:///srv/my%20products', 'file:///srv/my%20products'],
+    ['file:///srv/my products', 'file:///srv/my%20products'],
+  ] as const)('%s is %s', ([text, base]) => {
+    expect(parseDestination(text).base).toBe(base);
+  });
+
+  test.for([
+    ['s3://bucket/prefix', /Delivery to s3:\/\/bucket\/prefix is not possible yet/],
+    ['/srv/products', /"\/srv\/products": it is not a URI/],
+    ['file:products', /the path must be absolute/],
+    ['file://server/share', /the path must be absolute/],
+    ['ftp://host/dir', /the scheme ftp:\/\/ is not known/],
+    ['file:///dir?x=1', /no query/],
+    ['file:///dir%2Fsub', /must not include encoded/],
+    ['', /"": it is not a URI/],
+  ] as const)('%s is refused with the reason', ([text, reason]) => {
+    expect(() => parseDestination(text)).toThrow(
+      expect.objectContaining({ kind: 'config_invalid', message: expect.stringMatching(reason) }),
+    );
+  });
+});
+
+describe('an unwritable folder', () => {
+  test('is found before the run', async () => {
+    const folder = await temporaryFolder();
+    await writeFile(join(folder, 'products'), 'a file in the way');
+    await expect(parseDestination(`file://${folder}/products`).check()).rejects.toMatchObject({
+      kind: 'config_invalid',
+      message: `Cannot deliver to file://${folder}/products: ${folder}/products is a file, not a folder.`,
+    });
+    await expect(parseDestination(`file://${folder}/products/sub`).check()).rejects.toMatchObject({
+      kind: 'config_invalid',
+      message: expect.stringContaining('a part of the path is a file, not a folder (ENOTDIR)'),
+    });
+  });
+
+  test('is named when it becomes so during the run', async () => {
+    const folder = await temporaryFolder();
+    await writeFile(join(folder, 'l1c'), 'a file in the way');
+    const sourcePath = join(folder, 'product.cdf');
+    await writeFile(sourcePath, 'abc');
+    const delivering = parseDestination(`file://${folder}`).deliver({
+      sourcePath,
+      sizeBytes: 3,
+      sha256: 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad',
+      key: KEY,
+    });
+    await expect(delivering).rejects.toMatchObject({
+      kind: 'storage_unavailable',
+      message: expect.stringContaining(`Cannot deliver file://${folder}/${KEY}: a part of the path is a file`),
+    });
+  });
+
+  test('a folder under the key is not replaced', async () => {
+    const folder = await temporaryFolder();
+    await mkdir(join(folder, KEY), { recursive: true });
+    const delivering = parseDestination(`file://${folder}`).deliver({
+      sourcePath: '/x',
+      sizeBytes: 1,
+      sha256: '',
+      key: KEY,
+    });
+    await expect(delivering).rejects.toMatchObject({
+      kind: 'storage_unavailable',
+      message: expect.stringContaining('is not a file'),
+    });
+  });
+});
