@@ -1,19 +1,163 @@
+/**
+ * The streaming writer: create → (records to the spool) → layout → link → write, then the final name.
+ */
+import { randomBytes } from 'node:crypto';
+import { open, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { FormatError } from '../errors.ts';
 import type { CdfSchema, CdfValues, CdfWriteOptions, CdfWriteResult } from '../model.ts';
+import { assembleFile } from './assemble.ts';
+import { createColumn } from './column.ts';
+import { createDraft } from './create.ts';
+import type { FileDraft } from './create.ts';
+import { InFlight } from './in-flight.ts';
+import { layoutFile } from './layout.ts';
+import { Spool } from './spool.ts';
+import { VariableInput } from './variable-input.ts';
 
-/** Writes one CDF in batches of records; nothing appears under the final name before `close`. */
+/** Threads of libuv's pool, which compresses. */
+const POOL_THREADS = Number(process.env['UV_THREADPOOL_SIZE']) || 4;
+
+/**
+ * Writes one CDF in batches of records. Nothing appears under the final name before `close`, which replaces what was
+ * there. The bytes depend on schema, options and values alone, not on batch sizes, order of variables or timing.
+ *
+ * Memory: one open block per variable and a few blocks in flight. Disk: the values twice until `close` ends.
+ */
 export class CdfWriter {
-  static async open(_path: string, _schema: CdfSchema, _options?: CdfWriteOptions): Promise<CdfWriter> {
-    throw new Error('not there yet');
+  readonly #path: string;
+  readonly #draft: FileDraft;
+  readonly #hasChecksum: boolean;
+  readonly #spool: Spool;
+  readonly #inFlight: InFlight;
+  readonly #inputs: ReadonlyMap<string, VariableInput>;
+  #queue: Promise<unknown> = Promise.resolve();
+  #isOpen = true;
+  #failure: unknown;
+
+  private constructor(path: string, draft: FileDraft, options: CdfWriteOptions, spool: Spool) {
+    this.#path = path;
+    this.#draft = draft;
+    this.#hasChecksum = options.checksum ?? true;
+    this.#spool = spool;
+    const inFlight = new InFlight(2 * POOL_THREADS);
+    this.#inFlight = inFlight;
+    this.#inputs = new Map(
+      draft.variables.map((variable) => [
+        variable.name,
+        new VariableInput(variable, createColumn(variable, spool, inFlight)),
+      ]),
+    );
   }
 
-  /** Adds whole records; the array must not change before the promise settles. */
-  async append(_variable: string, _values: CdfValues): Promise<void> {}
+  /**
+   * @param path - final name; its folder must exist
+   * @throws FormatError `schema_invalid` or `value_invalid`, before anything is written; errors of the file system
+   */
+  static async open(path: string, schema: CdfSchema, options: CdfWriteOptions = {}): Promise<CdfWriter> {
+    const draft = createDraft(schema, options);
+    return new CdfWriter(path, draft, options, await Spool.open(temporaryName(path)));
+  }
 
-  /** Finishes the file under its final name. */
+  /**
+   * Adds whole records, any number of them. Do not change the array before the promise settles. Calls need not wait
+   * for each other; they are taken in order. After a failure the file cannot be finished, only aborted.
+   *
+   * @throws FormatError as `VariableInput.append` says; `writer_misused` for an unknown variable or a closed writer
+   */
+  async append(variable: string, values: CdfValues): Promise<void> {
+    this.#mustBeOpen('append');
+    const input = this.#inputs.get(variable);
+    if (!input) {
+      const expected = `one of ${[...this.#inputs.keys()].join(', ') || 'none'}`;
+      throw new FormatError('writer_misused', 'append', { expected, got: JSON.stringify(variable) });
+    }
+    await this.#enqueue(() => input.append(values));
+  }
+
+  /**
+   * Finishes the file: written under a hidden name, synced, renamed.
+   *
+   * @throws what a failed `append` threw; FormatError `value_invalid` for a one-record variable without its record;
+   *   errors of the file system. The writer is closed and has left nothing behind in every case.
+   */
   async close(): Promise<CdfWriteResult> {
-    throw new Error('not there yet');
+    this.#mustBeOpen('close');
+    this.#isOpen = false;
+    try {
+      return await this.#enqueue(() => this.#publish());
+    } finally {
+      await this.#release();
+    }
   }
 
-  /** Leaves no trace of the file. */
-  async abort(): Promise<void> {}
+  /** Gives the file up; nothing of it stays. No effect on a closed writer. */
+  async abort(): Promise<void> {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    await this.#queue.catch(() => undefined);
+    await this.#release();
+  }
+
+  /** Runs a task after all before it; none runs after a failure. */
+  async #enqueue<T>(task: () => Promise<T>): Promise<T> {
+    const run = this.#queue.then(async () => {
+      if (this.#failure !== undefined) throw this.#failure;
+      try {
+        return await task();
+      } catch (error) {
+        this.#failure = error;
+        throw error;
+      }
+    });
+    this.#queue = run.catch(() => undefined);
+    return run;
+  }
+
+  async #publish(): Promise<CdfWriteResult> {
+    const columns = [];
+    for (const input of this.#inputs.values()) columns.push(await input.finish());
+    const layout = layoutFile(this.#draft, columns);
+    const temporary = temporaryName(this.#path);
+    try {
+      const file = await open(temporary, 'wx');
+      let result: CdfWriteResult;
+      try {
+        result = await assembleFile(file, layout, this.#spool, this.#hasChecksum);
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      await rename(temporary, this.#path);
+      await syncFolder(dirname(this.#path));
+      return result;
+    } catch (error) {
+      await rm(temporary, { force: true });
+      throw error;
+    }
+  }
+
+  async #release(): Promise<void> {
+    await this.#inFlight.drain().catch(() => undefined); // its failure was or will be reported by `finish`
+    await this.#spool.close();
+  }
+
+  #mustBeOpen(call: string): void {
+    if (!this.#isOpen)
+      throw new FormatError('writer_misused', call, { expected: 'an open writer', got: 'a closed one' });
+  }
+}
+
+/** A hidden name beside `path`; the process id tells leftovers from work in progress. */
+function temporaryName(path: string): string {
+  return join(dirname(path), `.${basename(path)}.${process.pid}-${randomBytes(4).toString('hex')}.tmp`);
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
 }

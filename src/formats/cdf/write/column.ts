@@ -1,0 +1,162 @@
+/**
+ * One variable's records on their way to the spool, cut into the blocks of the file.
+ *
+ * Blocks are cut at fixed record numbers, so they do not depend on how records were batched.
+ */
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
+import type { InFlight } from './in-flight.ts';
+import type { Extent, Spool } from './spool.ts';
+
+const gzipAsync = promisify(gzip);
+
+/** A run of records of one variable, stored in the spool. */
+export interface Block {
+  /** First and last record. */
+  readonly first: number;
+  readonly last: number;
+  readonly isCompressed: boolean;
+  readonly extents: readonly Extent[];
+  /** Sum of the extents. */
+  readonly dataBytes: number;
+}
+
+export interface ColumnShape {
+  readonly recordBytes: number;
+  readonly blockRecords: number;
+  readonly gzipLevel: number;
+}
+
+export interface Column {
+  /** Takes whole records; the bytes may be reused once the promise has settled. Calls must not overlap. */
+  append(bytes: Uint8Array): Promise<void>;
+  /** All blocks in record order. Call once, after the last `append`. */
+  finish(): Promise<Block[]>;
+}
+
+export function createColumn(shape: ColumnShape, spool: Spool, inFlight: InFlight): Column {
+  return shape.gzipLevel === 0 ? new PlainColumn(shape, spool) : new GzipColumn(shape, spool, inFlight);
+}
+
+/** Small appends are gathered to pieces of this size before they go to disk. */
+const PIECE_BYTES = 262_144;
+
+/** Values as they are, in blocks so large that most variables have one. */
+class PlainColumn implements Column {
+  readonly #shape: ColumnShape;
+  readonly #spool: Spool;
+  readonly #blockBytes: number;
+  readonly #blocks: Block[] = [];
+  #extents: Extent[] = [];
+  #piece: Buffer | undefined;
+  #pieceBytes = 0;
+  #openBytes = 0; // of the block being filled, gathered bytes included
+  #records = 0; // in finished blocks
+
+  constructor(shape: ColumnShape, spool: Spool) {
+    this.#shape = shape;
+    this.#spool = spool;
+    this.#blockBytes = shape.blockRecords * shape.recordBytes;
+  }
+
+  async append(bytes: Uint8Array): Promise<void> {
+    for (let at = 0; at < bytes.byteLength;) {
+      const part = bytes.subarray(at, at + this.#blockBytes - this.#openBytes);
+      await this.#store(part);
+      at += part.byteLength;
+      if (this.#openBytes === this.#blockBytes) await this.#endBlock();
+    }
+  }
+
+  async finish(): Promise<Block[]> {
+    if (this.#openBytes > 0) await this.#endBlock();
+    this.#piece = undefined;
+    return this.#blocks;
+  }
+
+  async #store(bytes: Uint8Array): Promise<void> {
+    this.#openBytes += bytes.byteLength;
+    if (this.#pieceBytes + bytes.byteLength > PIECE_BYTES) await this.#flush();
+    if (bytes.byteLength >= PIECE_BYTES) {
+      this.#extents.push(await this.#spool.append(bytes));
+      return;
+    }
+    this.#piece ??= Buffer.allocUnsafeSlow(Math.min(PIECE_BYTES, this.#blockBytes));
+    this.#piece.set(bytes, this.#pieceBytes);
+    this.#pieceBytes += bytes.byteLength;
+  }
+
+  async #flush(): Promise<void> {
+    if (this.#pieceBytes === 0) return;
+    this.#extents.push(await this.#spool.append(this.#piece!.subarray(0, this.#pieceBytes)));
+    this.#pieceBytes = 0;
+  }
+
+  async #endBlock(): Promise<void> {
+    await this.#flush();
+    const first = this.#records;
+    this.#records += this.#openBytes / this.#shape.recordBytes;
+    const block = { first, last: this.#records - 1, dataBytes: this.#openBytes, extents: this.#extents };
+    this.#blocks.push({ ...block, isCompressed: false });
+    this.#extents = [];
+    this.#openBytes = 0;
+  }
+}
+
+/** Blocks of about 256 KiB, each one gzip member, compressed on libuv's pool while the next ones fill. */
+class GzipColumn implements Column {
+  readonly #shape: ColumnShape;
+  readonly #spool: Spool;
+  readonly #inFlight: InFlight;
+  readonly #blocks: Block[] = [];
+  readonly #spare: Buffer[] = [];
+  #open: Buffer | undefined;
+  #openBytes = 0;
+  #sealed = 0; // blocks handed to the pool
+
+  constructor(shape: ColumnShape, spool: Spool, inFlight: InFlight) {
+    this.#shape = shape;
+    this.#spool = spool;
+    this.#inFlight = inFlight;
+  }
+
+  async append(bytes: Uint8Array): Promise<void> {
+    const blockBytes = this.#shape.blockRecords * this.#shape.recordBytes;
+    for (let at = 0; at < bytes.byteLength;) {
+      this.#open ??= this.#spare.pop() ?? Buffer.allocUnsafeSlow(blockBytes);
+      const part = bytes.subarray(at, at + blockBytes - this.#openBytes);
+      this.#open.set(part, this.#openBytes);
+      this.#openBytes += part.byteLength;
+      at += part.byteLength;
+      if (this.#openBytes === blockBytes) await this.#seal();
+    }
+  }
+
+  async finish(): Promise<Block[]> {
+    if (this.#openBytes > 0) await this.#seal();
+    await this.#inFlight.drain();
+    return this.#blocks;
+  }
+
+  async #seal(): Promise<void> {
+    const buffer = this.#open!;
+    const raw = buffer.subarray(0, this.#openBytes);
+    const index = this.#sealed++;
+    this.#open = undefined;
+    this.#openBytes = 0;
+    await this.#inFlight.start(async () => {
+      this.#blocks[index] = await this.#store(raw, index * this.#shape.blockRecords);
+      this.#spare.push(buffer);
+    });
+  }
+
+  async #store(raw: Uint8Array, first: number): Promise<Block> {
+    const { gzipLevel, recordBytes } = this.#shape;
+    // One output chunk of full size: one round trip to the pool per block.
+    const packed = await gzipAsync(raw, { level: gzipLevel, chunkSize: Math.max(64, raw.byteLength) });
+    const isCompressed = packed.byteLength < raw.byteLength;
+    const extent = await this.#spool.append(isCompressed ? packed : raw);
+    const last = first + raw.byteLength / recordBytes - 1;
+    return { first, last, isCompressed, extents: [extent], dataBytes: extent.length };
+  }
+}
