@@ -1,0 +1,220 @@
+import { CLOSED_BREAKER, adaptBreaker, closeIncident, trip } from '../core/rate/breaker.ts';
+import type { BreakerContext } from '../core/rate/breaker.ts';
+import { checkRateConfig } from '../core/rate/config.ts';
+import type { RateConfig } from '../core/rate/config.ts';
+import { LONGEST_COOLDOWN_MS, MOST_COOLDOWNS_IN_A_ROW, NO_COOLDOWN, adaptCooldown } from '../core/rate/cooldown.ts';
+import type { RequestOutcome } from '../core/rate/outcome.ts';
+import { adaptPace, grantPermit, initialPace, nextPermitMs } from '../core/rate/pace.ts';
+import { parseRetryAfter } from '../core/rate/retry-after.ts';
+import type { PipelineError } from '../core/errors.ts';
+import { systemClock } from './clock.ts';
+import type { Clock } from './clock.ts';
+import { Receipt } from './receipt.ts';
+import { refuse } from './refusal.ts';
+import type { Gate, GateSnapshot, GateState, GateStore, PauseHeaders, Permit, ReleaseOutcome } from './types.ts';
+
+interface GateOptions {
+  /** Checked and completed by `checkRateConfig`. */
+  readonly config?: Partial<RateConfig>;
+  readonly clock?: Clock;
+  /** In [0, 1). */
+  readonly random?: () => number;
+  /** Keeps the state over restarts; without one it lives as long as the process. */
+  readonly store?: GateStore;
+}
+
+/** @throws PipelineError `config_invalid` */
+export function createGate(options: GateOptions = {}): Gate {
+  return new SharedGate(
+    checkRateConfig(options.config),
+    options.clock ?? systemClock,
+    options.random ?? Math.random,
+    options.store ?? null,
+  );
+}
+
+interface Waiter {
+  readonly grant: (permit: Permit) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** Waiters are served first come, first served, by `#pump`, which runs whenever something may have changed. */
+class SharedGate implements Gate {
+  readonly config: RateConfig;
+  readonly #clock: Clock;
+  readonly #random: () => number;
+  readonly #store: GateStore | null;
+  readonly #receipt = new Receipt();
+  readonly #queue: Waiter[] = [];
+  #state: GateState;
+  #inFlight = 0;
+  #stopTimer: (() => void) | null = null;
+
+  constructor(config: RateConfig, clock: Clock, random: () => number, store: GateStore | null) {
+    this.config = config;
+    this.#clock = clock;
+    this.#random = random;
+    this.#store = store;
+    this.#state = store?.load() ?? { pace: initialPace(config), cooldown: NO_COOLDOWN, breaker: CLOSED_BREAKER };
+  }
+
+  acquire(signal?: AbortSignal): Promise<Permit> {
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted) {
+        reject(signal.reason as Error);
+        return;
+      }
+      const settle = (): void => signal?.removeEventListener('abort', onAbort);
+      const waiter: Waiter = {
+        grant: (permit) => {
+          settle();
+          resolve(permit);
+        },
+        reject: (error) => {
+          settle();
+          reject(error);
+        },
+      };
+      const onAbort = (): void => {
+        this.#queue.splice(this.#queue.indexOf(waiter), 1);
+        reject(signal?.reason as Error);
+        this.#pump();
+      };
+      signal?.addEventListener('abort', onAbort, { once: true });
+      this.#queue.push(waiter);
+      this.#pump();
+    });
+  }
+
+  refusal(): PipelineError | null {
+    return refuse(this.#state, this.#clock.now(), this.#random());
+  }
+
+  snapshot(): GateSnapshot {
+    const nowMs = this.#clock.now();
+    const { pace, cooldown, breaker } = this.#state;
+    return {
+      rate: pace.rate,
+      inFlight: this.#inFlight,
+      waiting: this.#queue.length,
+      cooldown: cooldown.untilMs > nowMs ? { untilMs: cooldown.untilMs, why: cooldown.why } : null,
+      incident: breaker.incident,
+      failedPasses: breaker.failedPasses,
+      stats: this.#receipt.stats(nowMs),
+    };
+  }
+
+  closeIncident(id: string): boolean {
+    const breaker = closeIncident(this.#state.breaker, id);
+    const closed = breaker !== this.#state.breaker;
+    if (closed) this.#setState({ ...this.#state, breaker });
+    return closed;
+  }
+
+  /** Gives permits as long as rules allow, then arranges to be called again when time alone will allow the next. */
+  #pump(): void {
+    this.#stopTimer?.();
+    this.#stopTimer = null;
+    let heldBack = false;
+    while (this.#queue.length > 0) {
+      const refusal = this.refusal();
+      if (refusal) {
+        // Each gets an error of its own: stacks and causes must not be shared between days.
+        for (const waiter of this.#queue.splice(0)) waiter.reject(this.refusal() ?? refusal);
+        break;
+      }
+      if (this.#inFlight >= (this.#state.breaker.probing ? 1 : this.config.maxConcurrentRequests)) break;
+      const nowMs = this.#clock.now();
+      const earliestMs = Math.max(nextPermitMs(this.#state.pace), this.#state.cooldown.untilMs);
+      if (earliestMs > nowMs) {
+        heldBack = true;
+        this.#stopTimer = this.#clock.after(earliestMs - nowMs, () => this.#pump());
+        break;
+      }
+      this.#grant(nowMs);
+    }
+    this.#receipt.heldBack(heldBack, this.#clock.now());
+  }
+
+  #grant(nowMs: number): void {
+    const waiter = this.#queue.shift();
+    if (!waiter) return;
+    this.#inFlight += 1;
+    this.#receipt.permit(nowMs);
+    this.#state = { ...this.#state, pace: grantPermit(this.#state.pace, nowMs) };
+    this.#store?.save(this.#state);
+    waiter.grant(this.#permit(nowMs));
+  }
+
+  #permit(startedMs: number): Permit {
+    let reported = false;
+    let released = false;
+    const report429 = (headers: PauseHeaders): void => {
+      if (reported || released) return;
+      reported = true;
+      this.#receipt.rateLimited();
+      this.#apply({ kind: 'rate_limited', retryAfterMs: this.#retryAfterMs(headers) }, startedMs);
+    };
+    return {
+      report429,
+      release: (outcome) => {
+        if (released) return;
+        if (outcome.kind === 'rate_limited') report429(outcome.headers);
+        released = true;
+        this.#inFlight -= 1;
+        if (reported) this.#pump();
+        else this.#apply(this.#readHeaders(outcome), startedMs);
+      },
+    };
+  }
+
+  #readHeaders(outcome: ReleaseOutcome): RequestOutcome {
+    if (outcome.kind === 'rate_limited') {
+      return { kind: 'rate_limited', retryAfterMs: this.#retryAfterMs(outcome.headers) };
+    }
+    if (outcome.kind === 'failure') {
+      const retryAfterMs = outcome.headers === null ? null : this.#retryAfterMs(outcome.headers);
+      return { kind: 'failure', penalty: outcome.penalty, retryAfterMs };
+    }
+    return outcome.kind === 'auth_rejected' ? outcome : { kind: outcome.kind };
+  }
+
+  #retryAfterMs({ retryAfter, date }: PauseHeaders): number | null {
+    return parseRetryAfter(retryAfter, date, this.#clock.now());
+  }
+
+  #apply(outcome: RequestOutcome, startedMs: number): void {
+    const nowMs = this.#clock.now();
+    const random = this.#random();
+    const context: BreakerContext = {
+      startedMs,
+      nowMs,
+      passWaitMs: this.config.passWaitMs,
+      random,
+      incidentId: incidentId(nowMs, random),
+    };
+    const pace = adaptPace(this.#state.pace, outcome, this.config);
+    const cooldown = adaptCooldown(this.#state.cooldown, outcome, startedMs, nowMs);
+    let breaker = adaptBreaker(this.#state.breaker, outcome, context);
+    const tooLong = cooldown.untilMs - nowMs > LONGEST_COOLDOWN_MS || cooldown.inARow >= MOST_COOLDOWNS_IN_A_ROW;
+    if (tooLong && (outcome.kind === 'rate_limited' || outcome.kind === 'failure')) {
+      const why = `${cooldown.why}; pause ${cooldown.inARow} in a row, until ${new Date(cooldown.untilMs).toISOString()}`;
+      breaker = trip(breaker, 'rate_limited_too_long', why, context);
+    }
+    this.#setState({ pace, cooldown, breaker });
+  }
+
+  #setState(state: GateState): void {
+    this.#state = state;
+    this.#store?.save(state);
+    this.#pump();
+  }
+}
+
+/** `20250901T120000-3fa2`: when, and four hexadecimal digits against a second one in the same second. */
+function incidentId(nowMs: number, random: number): string {
+  const stamp = new Date(nowMs).toISOString().slice(0, 19).replaceAll(/[-:]/g, '');
+  return `${stamp}-${Math.floor(random * 0x10000)
+    .toString(16)
+    .padStart(4, '0')}`;
+}

@@ -1,0 +1,264 @@
+import { describe, expect, test } from 'vitest';
+import { createGate } from '../../src/gate/index.ts';
+import type { Gate, GateState, Permit } from '../../src/gate/index.ts';
+import type { RateConfig } from '../../src/core/rate/config.ts';
+import { VirtualClock } from './virtual-clock.ts';
+
+const SUCCESS = { kind: 'success' } as const;
+const FAILURE = { kind: 'failure', penalty: false, headers: null } as const;
+const OPEN: Partial<RateConfig> = { initialRate: 1_000, maxRate: 1_000, additiveIncrease: 0 };
+
+function limited(retryAfter: string | null) {
+  return { kind: 'rate_limited', headers: { retryAfter, date: null } } as const;
+}
+
+function setUp(config: Partial<RateConfig> = {}): { clock: VirtualClock; gate: Gate } {
+  const clock = new VirtualClock();
+  return { clock, gate: createGate({ config, clock, random: () => 0.5 }) };
+}
+
+/** Asks for a permit and lets just enough time pass for it. */
+async function permit({ clock, gate }: { clock: VirtualClock; gate: Gate }): Promise<Permit> {
+  const asked = gate.acquire();
+  asked.catch(() => undefined);
+  await clock.advance(2_000);
+  return asked;
+}
+
+/** Five failures: the end of a pass. */
+async function failPass(parts: { clock: VirtualClock; gate: Gate }): Promise<void> {
+  for (let count = 0; count < 5; count += 1) (await permit(parts)).release(FAILURE);
+}
+
+describe('UDL-19: spacing', () => {
+  test('the first permit is given at once, the others 1/rate apart, first come first served', async () => {
+    const { clock, gate } = setUp({ initialRate: 2, additiveIncrease: 0 });
+    const start = clock.now();
+    const granted: [number, number][] = [];
+    for (const index of [0, 1, 2]) void gate.acquire().then(() => granted.push([index, clock.now() - start]));
+    await clock.advance(5_000);
+    expect(granted).toEqual([
+      [0, 0],
+      [1, 500],
+      [2, 1_000],
+    ]);
+  });
+
+  test('a slow request gains no credit: no burst follows a pause', async () => {
+    const parts = setUp({ initialRate: 2, additiveIncrease: 0 });
+    (await permit(parts)).release(SUCCESS);
+    await parts.clock.advance(60_000);
+    const start = parts.clock.now();
+    const granted: number[] = [];
+    for (let count = 0; count < 3; count += 1)
+      void parts.gate.acquire().then(() => granted.push(parts.clock.now() - start));
+    await parts.clock.advance(5_000);
+    expect(granted).toEqual([0, 500, 1_000]);
+  });
+});
+
+describe('UDL-17: concurrency', () => {
+  test('one limit for all days; releasing lets the next one go, a second release does nothing', async () => {
+    const { clock, gate } = setUp({ ...OPEN, maxConcurrentRequests: 2 });
+    const permits: Permit[] = [];
+    for (let count = 0; count < 4; count += 1) void gate.acquire().then((given) => permits.push(given));
+    await clock.advance(1_000);
+    expect(permits).toHaveLength(2);
+    permits[0]!.release(SUCCESS);
+    permits[0]!.release(SUCCESS);
+    await clock.advance(1_000);
+    expect(permits).toHaveLength(3);
+    expect(gate.snapshot()).toMatchObject({ inFlight: 2, waiting: 1 });
+  });
+
+  test('an aborted wait gives its place up and leaves no timer (SAFE-10)', async () => {
+    const { clock, gate } = setUp({ initialRate: 1 });
+    await gate.acquire();
+    const abort = new AbortController();
+    const waiting = gate.acquire(abort.signal);
+    abort.abort(new Error('stopped'));
+    await expect(waiting).rejects.toThrow('stopped');
+    await expect(gate.acquire(abort.signal)).rejects.toThrow('stopped');
+    expect(gate.snapshot().waiting).toBe(0);
+    expect(clock.pendingTimers).toBe(0);
+  });
+});
+
+describe('SAFE-2: cooldown', () => {
+  test('from the moment a 429 header is reported nothing starts until the pause is over', async () => {
+    const { clock, gate } = setUp(OPEN);
+    const first = await gate.acquire();
+    let started = 0;
+    first.report429({ retryAfter: '20', date: null });
+    void gate.acquire().then(() => (started += 1));
+    await clock.advance(19_999);
+    expect(started).toBe(0);
+    expect(gate.snapshot().cooldown).toMatchObject({ why: 'the source answered 429 with Retry-After 20 s' });
+    await clock.advance(2);
+    expect(started).toBe(1);
+  });
+
+  test('header and release of one 429 count once', async () => {
+    const { gate } = setUp({ initialRate: 8 });
+    const first = await gate.acquire();
+    first.report429({ retryAfter: '3', date: null });
+    first.release(limited('3'));
+    expect(gate.snapshot()).toMatchObject({ rate: 4, inFlight: 0, stats: { requests: 1, rateLimited: 1 } });
+  });
+
+  test('a pause above two minutes sends waiters away with its length', async () => {
+    const { clock, gate } = setUp(OPEN);
+    const first = await gate.acquire();
+    await clock.advance(10);
+    const second = await gate.acquire();
+    first.report429({ retryAfter: '30', date: null });
+    const waiting = gate.acquire();
+    second.release(limited('300'));
+    const error = await waiting.catch((caught: unknown) => caught);
+    expect(error).toMatchObject({ kind: 'rate_limited', retryAfterMs: 302_500 });
+    expect((error as Error).message).toContain('pause of 300 s');
+  });
+
+  test('above six hours the range pauses: an incident, closed by resume', async () => {
+    const { clock, gate } = setUp(OPEN);
+    (await gate.acquire()).release(limited(String(7 * 3_600)));
+    await expect(gate.acquire()).rejects.toMatchObject({
+      kind: 'source_aborted',
+      context: { reason: 'rate_limited_too_long' },
+    });
+    expect(gate.closeIncident(gate.snapshot().incident!.id)).toBe(true);
+    await expect(gate.acquire()).rejects.toMatchObject({ kind: 'rate_limited' });
+    await clock.advance(7 * 3_600_000);
+    await expect(gate.acquire()).resolves.toBeDefined();
+  });
+
+  test('a source that only answers 429 sees 30 requests, then the run is paused', async () => {
+    const { clock, gate } = setUp(OPEN);
+    let requests = 0;
+    for (;;) {
+      const asked = gate.acquire().catch((error: { kind: string; retryAfterMs: number }) => error);
+      await clock.advance(120_000);
+      const given = await asked;
+      if ('kind' in given) {
+        if (given.kind !== 'rate_limited') break;
+        await clock.advance(given.retryAfterMs);
+        continue;
+      }
+      requests += 1;
+      given.release(limited(null));
+    }
+    expect(requests).toBe(30);
+    expect(gate.refusal()).toMatchObject({ kind: 'source_aborted', context: { reason: 'rate_limited_too_long' } });
+  });
+});
+
+describe('SAFE-4: breaker', () => {
+  test('a closed pass refuses with the time of the next try, also those who already wait', async () => {
+    const parts = setUp({ ...OPEN, maxConcurrentRequests: 1 });
+    for (let count = 0; count < 4; count += 1) (await permit(parts)).release(FAILURE);
+    const last = await permit(parts);
+    const waiting = parts.gate.acquire();
+    last.release(FAILURE);
+    await expect(waiting).rejects.toMatchObject({ kind: 'source_unavailable', retryAfterMs: 4_500 });
+    await parts.clock.advance(4_500);
+    await expect(parts.gate.acquire()).resolves.toBeDefined();
+  });
+
+  test('a source that always fails sees 30 requests and what was under way', async () => {
+    const { clock, gate } = setUp({ ...OPEN, maxConcurrentRequests: 4 });
+    let requests = 0;
+    async function runner(): Promise<unknown> {
+      for (;;) {
+        const given = await gate.acquire().catch((error: { kind: string; retryAfterMs: number }) => error);
+        if ('kind' in given) {
+          if (given.kind !== 'source_unavailable') return given;
+          await clock.sleep(given.retryAfterMs);
+          continue;
+        }
+        requests += 1;
+        await clock.sleep(50);
+        given.release(FAILURE);
+      }
+    }
+    const runners = Promise.all(Array.from({ length: 8 }, runner));
+    await clock.advance(3_600_000);
+    const errors = await runners;
+    expect(requests).toBeGreaterThanOrEqual(30);
+    expect(requests).toBeLessThanOrEqual(6 * (5 + 3));
+    expect(errors).toEqual(Array.from({ length: 8 }, () => expect.objectContaining({ kind: 'source_aborted' })));
+  });
+
+  test('401 stops at the first answer; the error names the incident', async () => {
+    const { gate } = setUp();
+    (await gate.acquire()).release({ kind: 'auth_rejected', status: 401 });
+    const { incident } = gate.snapshot();
+    await expect(gate.acquire()).rejects.toMatchObject({
+      kind: 'auth_rejected',
+      context: { incident: incident!.id },
+      message: expect.stringContaining('401'),
+      hint: expect.stringContaining('BASICAUTH'),
+    });
+  });
+
+  test('resume lets one probe through; its success opens the gate, its failure is a new incident', async () => {
+    const parts = setUp({ ...OPEN, maxConcurrentRequests: 4 });
+    const { clock, gate } = parts;
+    (await permit(parts)).release({ kind: 'auth_rejected', status: 403 });
+    const first = gate.snapshot().incident!.id;
+    expect(gate.closeIncident('another')).toBe(false);
+    expect(gate.closeIncident(first)).toBe(true);
+    expect(gate.closeIncident(first)).toBe(false);
+
+    const probes: Permit[] = [];
+    const waiting = [1, 2, 3].map(() => gate.acquire().then((given) => probes.push(given)));
+    await clock.advance(60_000);
+    expect(probes).toHaveLength(1);
+    probes[0]!.release(SUCCESS);
+    await Promise.all([clock.advance(60_000), ...waiting]);
+    expect(probes).toHaveLength(3);
+    for (const probe of probes) probe.release(SUCCESS);
+
+    (await permit(parts)).release({ kind: 'auth_rejected', status: 403 });
+    gate.closeIncident(gate.snapshot().incident!.id);
+    (await permit(parts)).release(FAILURE);
+    expect(gate.snapshot().incident).toMatchObject({ reason: 'source_failing', why: 'the probe failed' });
+    expect(gate.snapshot().incident!.id).not.toBe(first);
+  });
+
+  test('a success between passes starts the count over', async () => {
+    const parts = setUp(OPEN);
+    for (let pass = 0; pass < 5; pass += 1) {
+      await failPass(parts);
+      await parts.clock.advance(300_000);
+    }
+    expect(parts.gate.snapshot().failedPasses).toBe(5);
+    (await permit(parts)).release(SUCCESS);
+    expect(parts.gate.snapshot().failedPasses).toBe(0);
+  });
+});
+
+describe('state and receipt', () => {
+  test('a kept state is respected by the next process', async () => {
+    let kept: GateState | null = null;
+    const store = {
+      load: () => kept,
+      save: (state: GateState) => {
+        kept = JSON.parse(JSON.stringify(state)) as GateState;
+      },
+    };
+    const clock = new VirtualClock();
+    const before = createGate({ clock, store, config: { initialRate: 8 } });
+    (await before.acquire()).release(limited('60'));
+    const after = createGate({ clock, store, config: { initialRate: 8 } });
+    expect(after.snapshot()).toMatchObject({ rate: 4, cooldown: { untilMs: clock.now() + 60_000 } });
+  });
+
+  test('the receipt tells requests, 429s, seconds held back and the worst second', async () => {
+    const { clock, gate } = setUp({ initialRate: 2, additiveIncrease: 0 });
+    (await gate.acquire()).release(limited('10'));
+    const waiting = gate.acquire();
+    await clock.advance(10_000);
+    (await waiting).release(SUCCESS);
+    expect(gate.snapshot().stats).toEqual({ requests: 2, rateLimited: 1, secondsWaited: 10, worstSecond: 1 });
+  });
+});
