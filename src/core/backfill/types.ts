@@ -103,6 +103,10 @@ export interface DayResult {
   readonly deliveredTo?: string;
   /** Requests that this run of the day sent to the source. */
   readonly requests?: number;
+  /** Sum of the wall-clock seconds of the stages done, as their activities measured them. */
+  readonly seconds: number;
+  /** Stages that this run of the day brought to an end. */
+  readonly stagesDone: readonly Stage[];
 }
 
 /** Why a day is not done; kept in the range's state and in the ledger. */
@@ -111,4 +115,24 @@ export interface DayFailure {
   readonly kind: ErrorKind | 'cancelled' | 'unknown';
   /** At most about 300 characters. */
   readonly message: string;
+  /** What the operator should do, when the error knew. */
+  readonly hint?: string;
+  /** Stages that this run of the day had brought to an end before. */
+  readonly stagesDone?: readonly Stage[];
+  /** The gate's incident that stopped the run, to be closed by `resume`. */
+  readonly incident?: string;
+}
+
+/** What a stage under way tells through its heartbeat; shown by the web UI and the terminal. Under 1 kB. */
+export interface StageHeartbeat {
+  readonly phase: string;
+  /** Units done and in all: slices for a download, bytes for the rest. */
+  readonly done: number;
+  readonly total: number;
+  readonly records?: number;
+  readonly bytes?: number;
+  /** Requests per second that the gate allows now. */
+  readonly rate?: number;
+  /** Set while nothing moves on purpose: until when (ISO 8601 UTC) and why. */
+  readonly waiting?: { readonly until: string; readonly why: string };
 }

@@ -1,0 +1,194 @@
+import { mkdir, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { parseProductSlug } from '../core/product.ts';
+import { PipelineError } from '../core/errors.ts';
+import { SOFTWARE } from '../core/version.ts';
+import type { ArtifactRow, DayFacts } from '../ledger/ledger.ts';
+import { buildL1c } from '../products/reach-l1c/index.ts';
+import type { BuildResult } from '../products/reach-l1c/index.ts';
+import { publishFile, temporaryName } from '../storage/atomic-file.ts';
+import { backupFile } from '../storage/backup.ts';
+import { fileDigest } from '../storage/file-digest.ts';
+import { manifestPath, writeManifest } from '../storage/manifest.ts';
+import type { ProductManifest } from '../storage/manifest.ts';
+import type { ActivityDependencies } from './dependencies.ts';
+import { secondsSince, stageAttempt } from './dependencies.ts';
+import { withHeartbeat } from './heartbeat.ts';
+import { findInput } from './plan/find-input.ts';
+import type { DayAttempt, StageResult } from './types.ts';
+
+/** Version in the product's name; content that changes gets the next one only when days are refreshed. */
+const PRODUCT_VERSION = '1.0.0';
+/** Share of unusable rows above which a day fails (CDF-D10). */
+const QUARANTINE_LIMIT = 0.01;
+
+/** Builds the day's CDF from its artifact and puts it at its place below `products`. */
+export async function buildCdf(deps: ActivityDependencies, attempt: DayAttempt): Promise<StageResult> {
+  return await withHeartbeat(async (signal, tell) => {
+    const startedAt = performance.now();
+    const { product, day, options } = attempt.input;
+    const { sensor, format } = parseProductSlug(product);
+    const stage = stageAttempt(attempt, 'build');
+    await deps.ledger.openStage(stage);
+    await deps.telemetry.flush();
+    const facts = (await deps.ledger.dayFacts(product, day, day, null))[0];
+    const input = await inputOf(deps, attempt, facts);
+    const existing = await intactProduct(facts, input.sha256, options.profile);
+    const row = existing ?? (await makeProduct());
+    const seconds = secondsSince(startedAt);
+    const { sizeBytes, path } = row;
+    await deps.ledger.closeStage(stage, { status: 'PROCESSED', seconds, sizeBytes, path, inputPath: input.path });
+    await deps.telemetry.flush();
+    deps.log.info({ day, path, sizeBytes, seconds }, 'day PROCESSED');
+    return { seconds, productBytes: sizeBytes, productPath: path, records: row.records };
+
+    async function makeProduct(): Promise<ArtifactRow> {
+      const generationDate = await deps.ledger.generationDate(
+        input.sha256,
+        options.profile,
+        SOFTWARE.cdfLibrary,
+        deps.today(),
+      );
+      await mkdir(deps.workspace.products, { recursive: true });
+      const temporary = temporaryName(join(deps.workspace.products, `${day}.cdf`));
+      try {
+        const built = await buildL1c(
+          {
+            inputPath: input.path,
+            format,
+            outputPath: temporary,
+            sensor,
+            profile: options.profile,
+            version: PRODUCT_VERSION,
+            generationDate,
+            quarantineLimit: QUARANTINE_LIMIT,
+          },
+          {
+            signal,
+            onProgress: ({ phase, bytesRead, bytesTotal }) => tell({ phase, done: bytesRead, total: bytesTotal }),
+          },
+        );
+        if (built.inputSha256 !== input.sha256) throw inputChanged(input.path, input.sha256, built.inputSha256);
+        logRemarks(deps, attempt, built);
+        return await publishProduct(deps, attempt, facts, temporary, built, generationDate, input.path);
+      } finally {
+        await rm(temporary, { force: true });
+      }
+    }
+  });
+}
+
+/** The artifact of the ledger, or in `process` mode a file that somebody brought. */
+async function inputOf(
+  deps: ActivityDependencies,
+  { input }: DayAttempt,
+  facts: DayFacts | undefined,
+): Promise<{ path: string; sha256: string }> {
+  if (facts?.artifact) return facts.artifact;
+  const product = parseProductSlug(input.product);
+  const path = await findInput(deps.workspace.downloads, product, input.day);
+  if (path === null) {
+    throw new PipelineError('input_invalid', `No input file for ${input.day} in ${deps.workspace.downloads}.`, {
+      hint: `Put the day's ${product.format} file there, or run "reachback download" for the day first.`,
+    });
+  }
+  return { path, sha256: (await fileDigest(path)).sha256 };
+}
+
+async function intactProduct(
+  facts: DayFacts | undefined,
+  inputSha256: string,
+  profile: string,
+): Promise<ArtifactRow | null> {
+  const row = facts?.productFile;
+  if (!row || row.inputSha256 !== inputSha256 || row.profile !== profile) return null;
+  const found = await stat(row.path).catch(() => null);
+  return found?.size === row.sizeBytes && found.mtimeMs === row.mtimeMs ? row : null;
+}
+
+/** Gives the finished file its name; what stood there, or what the day was called before, goes to the backups first. */
+async function publishProduct(
+  deps: ActivityDependencies,
+  { input }: DayAttempt,
+  facts: DayFacts | undefined,
+  temporary: string,
+  built: BuildResult,
+  generationDate: string,
+  inputPath: string,
+): Promise<ArtifactRow> {
+  const { product, day, options } = input;
+  const path = join(deps.workspace.products, built.key);
+  const owner = await deps.ledger.artifactOwner(path);
+  if (owner && owner.product !== product) throw ownedByOther(path, owner.product, product);
+  await mkdir(dirname(path), { recursive: true });
+  const former = facts?.productFile?.path;
+  for (const old of new Set([path, ...(former === undefined ? [] : [former])])) {
+    const found = await fileDigest(old).catch(() => null);
+    if (found && (old !== path || found.sha256 !== built.sha256)) {
+      const backup = await backupFile(old, deps.workspace.backups);
+      deps.log.warn({ day, path: old, backup }, 'former product kept in the backups');
+    }
+  }
+  await publishFile(temporary, path);
+  const manifest: ProductManifest = {
+    manifestVersion: 1,
+    kind: 'product',
+    product,
+    day,
+    file: built.fileName,
+    sizeBytes: built.sizeBytes,
+    sha256: built.sha256,
+    writer: SOFTWARE.reach,
+    profile: options.profile,
+    version: PRODUCT_VERSION,
+    inputFile: inputPath,
+    inputSha256: built.inputSha256,
+    descriptor: built.descriptor,
+    generationDate,
+    records: built.records,
+    times: built.times,
+    sensors: built.sensors,
+    duplicates: built.duplicates,
+    quarantined: built.quarantined,
+  };
+  await writeManifest(path, manifest);
+  const row: ArtifactRow = {
+    kind: 'product',
+    product,
+    day,
+    path,
+    sizeBytes: built.sizeBytes,
+    sha256: built.sha256,
+    mtimeMs: (await stat(path)).mtimeMs,
+    records: built.records,
+    inputSha256: built.inputSha256,
+    profile: options.profile,
+    version: PRODUCT_VERSION,
+    createdAt: new Date().toISOString(),
+  };
+  await deps.ledger.putArtifact(row);
+  if (former !== undefined && former !== path) {
+    // The day has another first record and so another name (CDF-D2); its copy is among the backups.
+    await Promise.all([rm(former, { force: true }), rm(manifestPath(former), { force: true })]);
+  }
+  return row;
+}
+
+function logRemarks(deps: ActivityDependencies, { input }: DayAttempt, built: BuildResult): void {
+  for (const warning of built.warnings) deps.log.warn({ day: input.day, ...warning }, warning.message);
+  for (const reason of built.quarantineReasons) deps.log.warn({ day: input.day, ...reason }, 'rows quarantined');
+}
+
+function ownedByOther(path: string, owner: string, product: string): PipelineError {
+  return new PipelineError('path_owned', `${path} belongs to the product ${owner}; ${product} would overwrite it.`, {
+    hint: 'The two products share file names: use another --workspace (or --output-dir) for one of them.',
+  });
+}
+
+function inputChanged(path: string, expected: string, found: string): PipelineError {
+  return new PipelineError(
+    'checksum_mismatch',
+    `${path} is not the file that was downloaded: expected SHA-256 ${expected}, found ${found}.`,
+    { hint: 'Run the same command with --retry-failed: the day is downloaded again.' },
+  );
+}

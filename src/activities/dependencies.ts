@@ -1,0 +1,37 @@
+/** What activities need from the worker; `src/worker.ts` makes it, tests make it of other parts. */
+import type { Logger } from 'pino';
+import type { Gate } from '../gate/index.ts';
+import type { Ledger, StageAttempt } from '../ledger/ledger.ts';
+import type { Stage } from '../core/backfill/types.ts';
+import type { UdlSource } from '../sources/udl/index.ts';
+import type { Destination } from '../storage/destination.ts';
+import type { Workspace } from '../storage/workspace.ts';
+import type { PlanDependencies } from './plan/plan-days.ts';
+import type { DayAttempt } from './types.ts';
+
+export interface ActivityDependencies {
+  readonly workspace: Workspace;
+  readonly ledger: Ledger;
+  /** Brings the telemetry CSV up to date with the ledger. */
+  readonly telemetry: { flush(): Promise<void> };
+  readonly gate: Gate;
+  readonly source: UdlSource;
+  readonly planning: PlanDependencies;
+  /** The destination at a URI such as `file:///dir`. */
+  readonly destinationAt: (uri: string) => Destination;
+  readonly log: Logger;
+  /** Today's UTC date, `YYYY-MM-DD`. */
+  readonly today: () => string;
+}
+
+/** The ledger's name for a stage of a day attempt. */
+export function stageAttempt({ input, workflowRunId }: DayAttempt, stage: Stage): StageAttempt {
+  const { runId, product, day, options } = input;
+  const destination = stage === 'upload' && options.uploadTo !== null ? { destination: options.uploadTo } : {};
+  return { runId, workflowRunId, product, day, stage, ...destination };
+}
+
+/** Wall-clock seconds since `startedAt` (`performance.now()`), to the millisecond. */
+export function secondsSince(startedAt: number): number {
+  return Math.round(performance.now() - startedAt) / 1000;
+}

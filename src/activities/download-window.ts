@@ -1,0 +1,70 @@
+import { stat } from 'node:fs/promises';
+import { expectedRecords, parseProductSlug } from '../core/product.ts';
+import { availabilityPct } from '../core/records/counts.ts';
+import type { ActivityDependencies } from './dependencies.ts';
+import { secondsSince, stageAttempt } from './dependencies.ts';
+import { discardSlices, downloadDay } from './download/index.ts';
+import { withHeartbeat } from './heartbeat.ts';
+import type { DayAttempt, StageResult } from './types.ts';
+
+/**
+ * Downloads the day's window: only the slices that are missing, then the artifact.
+ *
+ * @throws ApplicationFailure `source_unavailable` when slices are missing after this pass (the engine tries again), and
+ *   the kinds that give the day up or stop the run
+ */
+export async function downloadWindow(deps: ActivityDependencies, attempt: DayAttempt): Promise<StageResult> {
+  return await withHeartbeat(async (signal, tell) => {
+    const startedAt = performance.now();
+    const { product, day, options } = attempt.input;
+    const stage = stageAttempt(attempt, 'download');
+    await deps.ledger.openStage(stage);
+    await deps.telemetry.flush();
+    const outcome = await downloadDay(
+      { gate: deps.gate, source: deps.source, ledger: deps.ledger, folders: deps.workspace, log: deps.log },
+      { product, day, sliceMode: options.sliceMode },
+      {
+        signal,
+        onProgress: ({ slicesDone, slicesTotal, records, bytes, rate, waiting }) =>
+          tell({
+            phase: 'slices',
+            done: slicesDone,
+            total: slicesTotal,
+            records,
+            bytes,
+            rate,
+            ...(waiting && { waiting }),
+          }),
+      },
+    );
+    const seconds = secondsSince(startedAt);
+    if (outcome.outcome === 'no_data') {
+      await deps.ledger.closeStage(stage, { status: 'SKIPPED_NO_DATA', seconds, reason: outcome.reason });
+      await deps.telemetry.flush();
+      deps.log.info({ day, reason: outcome.reason }, 'day SKIPPED_NO_DATA');
+      return { seconds, outcome: 'no_data', records: 0, requests: outcome.requests };
+    }
+    const { path, sizeBytes, sha256, counts } = outcome;
+    const { records } = counts;
+    await deps.ledger.putArtifact({
+      kind: 'download',
+      product,
+      day,
+      path,
+      sizeBytes,
+      sha256,
+      mtimeMs: (await stat(path)).mtimeMs,
+      records,
+      inputSha256: null,
+      profile: null,
+      version: null,
+      createdAt: new Date().toISOString(),
+    });
+    await deps.ledger.closeStage(stage, { status: 'DOWNLOADED', seconds, records, sizeBytes, path });
+    await deps.telemetry.flush();
+    await discardSlices(deps.workspace, product, day);
+    const availability = availabilityPct(records, expectedRecords(parseProductSlug(product)));
+    deps.log.info({ day, records, availabilityPct: availability, sizeBytes, seconds, path }, 'day DOWNLOADED');
+    return { seconds, records, availabilityPct: availability, downloadBytes: sizeBytes, requests: outcome.requests };
+  });
+}

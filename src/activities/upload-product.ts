@@ -1,0 +1,42 @@
+import { relative, sep } from 'node:path';
+import { PipelineError } from '../core/errors.ts';
+import type { ActivityDependencies } from './dependencies.ts';
+import { secondsSince, stageAttempt } from './dependencies.ts';
+import { withHeartbeat } from './heartbeat.ts';
+import type { DayAttempt, StageResult } from './types.ts';
+
+/** Delivers the day's product and records the delivery. The destination makes it exactly once: same content, no transfer. */
+export async function uploadProduct(deps: ActivityDependencies, attempt: DayAttempt): Promise<StageResult> {
+  return await withHeartbeat(async (_signal, tell) => {
+    const startedAt = performance.now();
+    const { product, day, options } = attempt.input;
+    if (options.uploadTo === null) {
+      throw new PipelineError('invariant_broken', `Day ${day} has an upload stage but no destination.`);
+    }
+    const stage = stageAttempt(attempt, 'upload');
+    await deps.ledger.openStage(stage);
+    await deps.telemetry.flush();
+    const [facts] = await deps.ledger.dayFacts(product, day, day, options.uploadTo);
+    const file = facts?.productFile;
+    if (!file) {
+      throw new PipelineError('input_invalid', `Day ${day} has no product to deliver.`, {
+        hint: 'Run the same command again: the product is built first.',
+      });
+    }
+    tell({ phase: `delivering to ${options.uploadTo}`, done: 0, total: file.sizeBytes });
+    // The product stands at its key below the products folder (S3-3).
+    const key = relative(deps.workspace.products, file.path).split(sep).join('/');
+    const { path: sourcePath, sizeBytes, sha256 } = file;
+    const destination = deps.destinationAt(options.uploadTo);
+    const delivered = await destination.deliver({ sourcePath, sizeBytes, sha256, key });
+    tell({ phase: 'delivered', done: sizeBytes, total: sizeBytes });
+
+    const seconds = secondsSince(startedAt);
+    const deliveredAt = new Date().toISOString();
+    await deps.ledger.putDelivery({ product, day, destination: options.uploadTo, key, sizeBytes, sha256, deliveredAt });
+    await deps.ledger.closeStage(stage, { status: 'UPLOADED', seconds, bucket: destination.base, key });
+    await deps.telemetry.flush();
+    deps.log.info({ day, uri: delivered.uri, status: delivered.status, seconds }, 'day UPLOADED');
+    return { seconds, productBytes: sizeBytes, productPath: sourcePath, deliveredTo: delivered.uri };
+  });
+}

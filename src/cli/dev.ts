@@ -1,0 +1,68 @@
+import type { Command } from 'commander';
+import { openWorkspace } from '../storage/workspace.ts';
+import { createLogger } from './support/context.ts';
+import type { CliContext } from './support/context.ts';
+import { EXIT } from './support/exit-codes.ts';
+import type { ExitCode } from './support/exit-codes.ts';
+import * as flags from './support/flags.ts';
+import { listenForInterrupts } from './support/interrupts.ts';
+import { openOwnSession, openServerSession } from './support/session.ts';
+
+type Flags = flags.PacingFlags &
+  flags.OutputFlags & {
+    readonly workspace: string;
+    readonly worker: boolean;
+    readonly port?: number;
+    readonly uiPort?: number;
+  };
+
+/** `reachback dev`: Temporal server, web UI and worker of a workspace, until Ctrl-C. */
+export function addDevCommand(program: Command, context: CliContext, end: (code: ExitCode) => void): void {
+  const command = program
+    .command('dev')
+    .description(
+      'Keep the Temporal server, its web UI and a worker up for a workspace. While it runs, "reachback run" with the same\n' +
+        'workspace uses it and may be left and attached again.',
+    )
+    .option('--workspace <dir>', 'the workspace', './data')
+    .option('--no-worker', 'server and web UI only; start "reachback worker" beside it')
+    .option('--port <n>', 'port of the server (default: a free one)', flags.portNumber)
+    .option('--ui-port <n>', 'port of the web UI (default: a free one)', flags.portNumber);
+  flags.addPacingFlags(command);
+  flags.addOutputFlags(command);
+  command.action(async (given: Flags) => {
+    const { environment } = context;
+    const log = createLogger(given.verbose, given.json === true, context.remark);
+    const workspace = await openWorkspace({ dir: given.workspace, cwd: context.cwd });
+    const ports = {
+      shared: true,
+      ...(given.port === undefined ? {} : { port: given.port }),
+      ...(given.uiPort === undefined ? {} : { uiPort: given.uiPort }),
+    };
+    const interrupts = listenForInterrupts(() => context.remark('Stopping.'));
+    const worker = { environment, token: environment.token, pacing: flags.pacingOf(given, environment.passWaitMs) };
+    const session = given.worker
+      ? await openOwnSession(workspace, worker, context.commandLine, log, ports)
+      : await openServerSession(workspace, environment, context.commandLine, ports);
+    try {
+      const { address, uiUrl } = session;
+      if (given.json === true)
+        context.print(JSON.stringify({ type: 'ready', address, uiUrl, workspace: workspace.name }));
+      else {
+        context.print(`Temporal server ${address}, web UI ${uiUrl}, workspace ${workspace.name}`);
+        if (given.worker && !environment.token) context.remark('BASICAUTH is not set: this worker cannot download.');
+        if (!given.worker)
+          context.print(`Worker: TEMPORAL_ADDRESS=${address} reachback worker --workspace ${workspace.root}`);
+        context.print('Ctrl-C stops it.');
+      }
+      await Promise.race([
+        session.lost,
+        new Promise((resolve) => interrupts.signal.addEventListener('abort', resolve)),
+      ]);
+    } finally {
+      await session.close();
+      interrupts.dispose();
+    }
+    end(EXIT.ok);
+  });
+}

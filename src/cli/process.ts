@@ -1,0 +1,97 @@
+import type { Command } from 'commander';
+import { PipelineError } from '../core/errors.ts';
+import { checkRateConfig } from '../core/rate/config.ts';
+import { runBackfill } from './support/backfill.ts';
+import type { CliContext } from './support/context.ts';
+import type { ExitCode } from './support/exit-codes.ts';
+import * as flags from './support/flags.ts';
+
+type Flags = flags.RangeFlags &
+  flags.RunFlags &
+  flags.OutputFlags &
+  flags.ProfileFlags & {
+    readonly inputDir: string;
+    readonly outputDir: string;
+    readonly telemetryFile?: string;
+    readonly uploadToS3?: boolean;
+    readonly s3Bucket?: string;
+    readonly uploadTo?: string;
+    readonly awsRegion?: string;
+    readonly spaceCheck: boolean;
+  };
+
+/** `reachback process`: the last two stages, with the reference's flags (spec/cli.md §3). */
+export function addProcessCommand(program: Command, context: CliContext, end: (code: ExitCode) => void): void {
+  const command = program
+    .command('process')
+    .summary('build and deliver the CDF of every downloaded day of a range')
+    .description(
+      'Builds one CDF from each day file in --input-dir and delivers it. Nothing of the input is filtered by day; days\n' +
+        'without a file are reported and looked at again next time.',
+    )
+    .requiredOption('--input-dir <dir>', 'holds the day files, named as "download" names them')
+    .requiredOption('--output-dir <dir>', 'where CDFs go, as <level>/<descriptor>/<year>/<month>/<day>/<name>')
+    .option('--telemetry-file <path>', 'telemetry CSV (default: <input-dir>/download_telemetry.csv)')
+    .option('--upload-to <uri>', 'deliver products to file:///dir')
+    .option('--upload-to-s3', 'deliver to the bucket named by --s3-bucket')
+    .option('--s3-bucket <name>', 'bucket for --upload-to-s3')
+    .option('--aws-region <region>', 'region of the bucket')
+    .option('--no-space-check', 'start although the estimate says that the disk is too small');
+  flags.addRangeFlags(command);
+  flags.addRunFlags(command);
+  flags.addProfileFlag(command);
+  flags.addOutputFlags(command);
+  command.addHelpText(
+    'after',
+    `
+Example:
+  reachback process --start-date 2025-09-01 --end-date 2025-09-03 --input-dir ./out --output-dir ./out_cdf`,
+  );
+  command.action(async (given: Flags) => {
+    const uploadTo = destinationOf(given);
+    const product = flags.productOf(given);
+    flags.checkRange(given);
+    end(
+      await runBackfill(context, {
+        product,
+        first: given.startDate,
+        last: given.endDate,
+        options: {
+          mode: 'process',
+          retryFailed: given.retryFailed ?? false,
+          uploadTo,
+          profile: given.profile,
+          sliceMode: 'half-open',
+          limitDays: given.limitDays ?? null,
+        },
+        concurrency: given.concurrency,
+        workspace: {
+          downloads: given.inputDir,
+          products: given.outputDir,
+          telemetryFile: given.telemetryFile,
+          cwd: context.cwd,
+        },
+        pacing: checkRateConfig({ passWaitMs: context.environment.passWaitMs }),
+        dryRun: given.dryRun ?? false,
+        attach: given.attach ?? false,
+        checkSpace: given.spaceCheck,
+        output: given,
+      }),
+    );
+  });
+}
+
+/** The reference's upload flags as a destination (CLI-7). */
+function destinationOf(given: Flags): string | null {
+  if (given.uploadToS3 === true && given.s3Bucket === undefined) {
+    throw new PipelineError('config_invalid', '--upload-to-s3 needs a bucket.', {
+      hint: 'Add --s3-bucket NAME, or deliver elsewhere with --upload-to.',
+    });
+  }
+  if (given.uploadTo !== undefined && given.uploadToS3 === true) {
+    throw new PipelineError('config_invalid', '--upload-to and --upload-to-s3 both name a destination.', {
+      hint: 'Give one of them.',
+    });
+  }
+  return given.uploadTo ?? (given.uploadToS3 === true ? `s3://${given.s3Bucket}` : null);
+}

@@ -1,0 +1,74 @@
+import type { Command } from 'commander';
+import { runBackfill } from './support/backfill.ts';
+import type { CliContext } from './support/context.ts';
+import type { ExitCode } from './support/exit-codes.ts';
+import * as flags from './support/flags.ts';
+
+type Flags = flags.RangeFlags &
+  flags.RunFlags &
+  flags.OutputFlags &
+  flags.PacingFlags &
+  flags.ProfileFlags &
+  flags.SliceFlags & {
+    readonly workspace: string;
+    readonly uploadTo?: string;
+    readonly telemetryFile?: string;
+    readonly spaceCheck: boolean;
+  };
+
+/** `reachback run`: all four stages of every day of a range. */
+export function addRunCommand(program: Command, context: CliContext, end: (code: ExitCode) => void): void {
+  const command = program
+    .command('run')
+    .summary('download, count, build and deliver every day of a range')
+    .description(
+      'Takes every UTC day of a range through download, count, build and delivery. Days that are done are skipped, so the\n' +
+        'same command again goes on where it was. ALL costs about 288 requests a day, one sensor about 4.',
+    )
+    .option('--workspace <dir>', 'folder for downloads, products and the ledger', './data')
+    .option('--upload-to <uri>', 'deliver products to file:///dir; without it nothing is delivered')
+    .option('--telemetry-file <path>', 'telemetry CSV (default: download_telemetry.csv beside the downloads)')
+    .option('--no-space-check', 'start although the estimate says that the disk is too small');
+  flags.addRangeFlags(command);
+  flags.addRunFlags(command);
+  flags.addProfileFlag(command);
+  flags.addSlicesFlag(command);
+  flags.addPacingFlags(command);
+  flags.addOutputFlags(command);
+  command.addHelpText(
+    'after',
+    `
+Examples:
+  reachback run --start-date 2025-09-01 --end-date 2025-09-30 --upload-to file:///srv/products
+  reachback run --start-date 2025-09-01 --end-date 2025-09-30 --dry-run      what would be done, without a trace
+  reachback run --start-date 2025-09-01 --end-date 2025-09-30 --retry-failed
+
+Exit codes: 0 all done, 1 some days failed, 2 usage or configuration, 3 the source stopped the run.`,
+  );
+  command.action(async (given: Flags) => {
+    const product = flags.productOf(given);
+    flags.checkRange(given);
+    end(
+      await runBackfill(context, {
+        product,
+        first: given.startDate,
+        last: given.endDate,
+        options: {
+          mode: 'run',
+          retryFailed: given.retryFailed ?? false,
+          uploadTo: given.uploadTo ?? null,
+          profile: given.profile,
+          sliceMode: given.slices,
+          limitDays: given.limitDays ?? null,
+        },
+        concurrency: given.concurrency,
+        workspace: { dir: given.workspace, telemetryFile: given.telemetryFile, cwd: context.cwd },
+        pacing: flags.pacingOf(given, context.environment.passWaitMs),
+        dryRun: given.dryRun ?? false,
+        attach: given.attach ?? false,
+        checkSpace: given.spaceCheck,
+        output: given,
+      }),
+    );
+  });
+}

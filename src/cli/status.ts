@@ -1,0 +1,112 @@
+import { existsSync } from 'node:fs';
+import type { Command } from 'commander';
+import type { RangeProgress } from '../core/backfill/range-state.ts';
+import { openLedgerForReading } from '../ledger/index.ts';
+import type { FailureRow, StateCount } from '../ledger/reports.ts';
+import { readEmbeddedInfo } from '../storage/embedded-file.ts';
+import { locateWorkspace } from '../storage/workspace.ts';
+import type { LocatedWorkspace } from '../storage/workspace.ts';
+import { createLogger } from './support/context.ts';
+import type { CliContext } from './support/context.ts';
+import { EXIT } from './support/exit-codes.ts';
+import type { ExitCode } from './support/exit-codes.ts';
+import { formatTable } from './support/format.ts';
+import { openClientSession } from './support/session.ts';
+
+interface Status {
+  readonly workspace: string;
+  readonly name: string | null;
+  /** Web UI of the embedded server when one runs. */
+  readonly uiUrl: string | null;
+  readonly ranges: readonly { readonly workflowId: string; readonly progress: RangeProgress | null }[];
+  readonly states: readonly StateCount[];
+  readonly failures: readonly FailureRow[];
+}
+
+/** `reachback status`: what runs, what is done, what failed, and the next command. Writes nothing. */
+export function addStatusCommand(program: Command, context: CliContext, end: (code: ExitCode) => void): void {
+  program
+    .command('status')
+    .description('What runs, what is done and what failed in a workspace. Reads only.')
+    .option('--workspace <dir>', 'the workspace (or an --output-dir)', './data')
+    .option('--json', 'print as JSON')
+    .action(async (given: { workspace: string; json?: boolean }) => {
+      const located = await locateWorkspace({ dir: given.workspace, cwd: context.cwd });
+      const status = { ...(await readLedger(located)), ...(await readRanges(context, located)) };
+      context.print(given.json === true ? JSON.stringify(status) : statusText(status));
+      end(EXIT.ok);
+    });
+}
+
+async function readLedger(located: LocatedWorkspace): Promise<Omit<Status, 'ranges' | 'uiUrl'>> {
+  const { root: workspace, name } = located;
+  if (!existsSync(located.ledgerPath)) return { workspace, name, states: [], failures: [] };
+  const ledger = await openLedgerForReading(located);
+  try {
+    const [states, failures] = await Promise.all([ledger.stateCounts(), ledger.latestFailures(10)]);
+    return { workspace, name, states, failures };
+  } finally {
+    await ledger.close();
+  }
+}
+
+async function readRanges(context: CliContext, located: LocatedWorkspace): Promise<Pick<Status, 'ranges' | 'uiUrl'>> {
+  const embedded = await readEmbeddedInfo(located);
+  if (located.name === null || (!embedded && !context.environment.externalTemporal)) return { ranges: [], uiUrl: null };
+  const session = await openClientSession(context.environment, located, createLogger(0, false, context.remark));
+  try {
+    const open = await session.client.openRanges(located.name);
+    const ranges = await Promise.all(
+      open.map(async ({ workflowId }) => ({
+        workflowId,
+        progress: await session.client.progress(session.client.range(workflowId)).catch(() => null),
+      })),
+    );
+    return { ranges, uiUrl: session.uiUrl };
+  } finally {
+    await session.close();
+  }
+}
+
+export function statusText(status: Status): string {
+  const lines = [`Workspace ${status.workspace}${status.name === null ? ' (none yet)' : ` (${status.name})`}`];
+  if (status.uiUrl) lines.push(`Web UI ${status.uiUrl}`);
+  lines.push('', ...rangeLines(status), '');
+  if (status.states.length === 0)
+    lines.push('The ledger holds no day yet. Start with: reachback run --start-date … --end-date …');
+  else {
+    const rows = status.states.map(({ product, phase, destination, status: state, days }) => [
+      product,
+      phase,
+      state,
+      String(days),
+      destination ?? '',
+    ]);
+    lines.push(formatTable(['product', 'phase', 'state', 'days', 'destination'], rows, [3]));
+  }
+  if (status.failures.length > 0) {
+    lines.push('', 'Latest failures:');
+    for (const { day, product, phase, kind, message } of status.failures) {
+      lines.push(`  ${day} ${product} ${phase}: ${message} (${kind})`);
+    }
+    lines.push(
+      status.ranges.length > 0
+        ? '  → reachback retry-failed   (while their range is open)'
+        : '  → repeat the run command with --retry-failed',
+    );
+  }
+  return lines.join('\n');
+}
+
+function rangeLines(status: Status): string[] {
+  if (status.ranges.length === 0) return ['Nothing runs.'];
+  return status.ranges.map(({ workflowId, progress }) => {
+    if (!progress) return `${workflowId}: open, but no worker answers`;
+    const next =
+      progress.state === 'NeedsAttention' || progress.state === 'Paused'
+        ? ' → reachback resume, retry-failed or finish'
+        : ' → reachback watch';
+    const why = progress.pause ? ` (${progress.pause.reason})` : '';
+    return `${workflowId}: ${progress.state}${why}, ${progress.settledDays}/${progress.totalDays} days settled, ${progress.failedDays} failed${next}`;
+  });
+}

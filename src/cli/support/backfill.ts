@@ -1,0 +1,217 @@
+/** The course of `run`, `download` and `process`: check, plan or start, follow, settle what failed, sum up, exit code. */
+import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import type { RangeInput, RangePause, RangeResult } from '../../core/backfill/range-state.ts';
+import type { RunOptions } from '../../core/backfill/types.ts';
+import type { Product } from '../../core/product.ts';
+import { productSlug } from '../../core/product.ts';
+import { PipelineError } from '../../core/errors.ts';
+import type { RateConfig } from '../../core/rate/config.ts';
+import type { Day } from '../../core/time/day.ts';
+import { requireToken } from '../../config.ts';
+import { openLedgerForReading } from '../../ledger/index.ts';
+import type { DayLine } from '../../ledger/reports.ts';
+import { parseDestination } from '../../storage/destination.ts';
+import { readEmbeddedInfo } from '../../storage/embedded-file.ts';
+import { locateWorkspace, openWorkspace } from '../../storage/workspace.ts';
+import type { LocatedWorkspace, WorkspaceRequest } from '../../storage/workspace.ts';
+import { createLogger } from './context.ts';
+import type { CliContext } from './context.ts';
+import { dryRun, requireRoom } from './dry-run.ts';
+import { engageRange } from './engage.ts';
+import type { Engagement } from './engage.ts';
+import { EXIT } from './exit-codes.ts';
+import type { ExitCode } from './exit-codes.ts';
+import type { OutputFlags } from './flags.ts';
+import { followRange } from './follow.ts';
+import type { FollowEnd } from './follow.ts';
+import { listenForInterrupts } from './interrupts.ts';
+import type { Interrupts } from './interrupts.ts';
+import { createLiveView } from './live-view.ts';
+import { openClientSession, openOwnSession, requireWorkers } from './session.ts';
+import type { Session } from './session.ts';
+import { askAboutFailedDays } from './ask.ts';
+import { countersLine, dayTable, failureLines } from './summary.ts';
+
+/** Days started before the history is cut: long ranges stay readable in the web UI and far from the server's limits. */
+const MAX_DAYS_PER_RUN = 250;
+
+export interface BackfillCommand {
+  readonly product: Product;
+  readonly first: Day;
+  readonly last: Day;
+  readonly options: RunOptions;
+  readonly concurrency: number;
+  readonly workspace: WorkspaceRequest;
+  readonly pacing: RateConfig;
+  readonly dryRun: boolean;
+  readonly attach: boolean;
+  readonly checkSpace: boolean;
+  readonly output: OutputFlags;
+  readonly ports?: { readonly port?: number; readonly uiPort?: number };
+  /** Called when all is settled, before server and worker stop (the demo offers to stay). */
+  readonly beforeClose?: (session: Session) => Promise<void>;
+}
+
+export async function runBackfill(context: CliContext, command: BackfillCommand): Promise<ExitCode> {
+  const { options, output } = command;
+  if (options.uploadTo !== null) await parseDestination(options.uploadTo).check();
+  if (command.dryRun) return await dryRun(context, command);
+
+  const log = createLogger(output.verbose, output.json === true, context.remark);
+  const located = await locateWorkspace(command.workspace);
+  const asClient = context.environment.externalTemporal || (await readEmbeddedInfo(located))?.shared === true;
+  const token = asClient || options.mode === 'process' ? context.environment.token : requireToken(context.environment);
+  if (!asClient && command.checkSpace) await requireRoom(located, command);
+  const interrupts = listenForInterrupts(() =>
+    context.remark(
+      asClient
+        ? 'Leaving; the range goes on. The same command with --attach follows it again.'
+        : 'Stopping in good order; finished slices are kept and the same command goes on where it was. Again to stop at once.',
+    ),
+  );
+  let session: Session | null = null;
+  try {
+    if (asClient) {
+      if (located.name === null) throw noWorkspace(located);
+      session = await openClientSession(context.environment, located, log);
+      await requireWorkers(session, { ...located, name: located.name });
+    } else {
+      const workspace = await openWorkspace(command.workspace);
+      session = await openOwnSession(
+        workspace,
+        { environment: context.environment, token, pacing: command.pacing },
+        context.commandLine,
+        log,
+        command.ports,
+      );
+    }
+    return await overSession(context, command, session, interrupts);
+  } finally {
+    await session?.close();
+    interrupts.dispose();
+  }
+}
+
+async function overSession(
+  context: CliContext,
+  command: BackfillCommand,
+  session: Session,
+  interrupts: Interrupts,
+): Promise<ExitCode> {
+  const { output } = command;
+  const located = await locateWorkspace(command.workspace);
+  const workspace = located.name ?? '';
+  if (!session.searchAttributes) {
+    context.remark(
+      'This server lacks the search attributes Reachback…; the run works without them (docs: README, "Servers").',
+    );
+  }
+  const engagement = await engageRange(session, rangeInput(command, workspace, session), command.attach);
+  if (output.json !== true) announce(context, session, engagement);
+  const view = createLiveView(output.json === true ? 'json' : context.interactive ? 'bars' : 'lines', context.remark);
+  let end: FollowEnd;
+  for (;;) {
+    try {
+      end = await followRange(session, workspace, engagement.handle, view.show, interrupts.signal);
+    } finally {
+      view.end();
+    }
+    if (end.end !== 'only_failed') break;
+    const choice =
+      context.interactive && output.json !== true ? await askAboutFailedDays(end.progress, session) : 'finish';
+    if (choice === 'leave' || (choice === 'finish' && !session.owned && !context.interactive)) {
+      context.remark(
+        `${end.progress.failedDays} failed days wait for 24 hours: reachback retry-failed, or reachback finish.`,
+      );
+      return EXIT.failed;
+    }
+    await (choice === 'retry'
+      ? session.client.retryFailedDays(engagement.handle)
+      : session.client.finish(engagement.handle));
+  }
+  const code = await conclude(context, command, located, session, engagement, end);
+  return interrupts.code() ?? code;
+}
+
+async function conclude(
+  context: CliContext,
+  command: BackfillCommand,
+  located: LocatedWorkspace,
+  session: Session,
+  engagement: Engagement,
+  end: FollowEnd,
+): Promise<ExitCode> {
+  if (end.end === 'left') return EXIT.ok;
+  if (end.end === 'stopped') {
+    const { pause } = end.progress;
+    context.remark(stopMessage(pause, engagement));
+    return pause?.by === 'source' ? EXIT.sourceAborted : EXIT.failed;
+  }
+  if (end.end !== 'finished') throw new PipelineError('invariant_broken', `A range cannot conclude as ${end.end}.`);
+  const { result } = end;
+  const days = await dayLines(located, command);
+  const exitCode = exitCodeOfResult(result);
+  if (command.output.json === true) {
+    context.print(JSON.stringify({ type: 'result', exitCode, ...result, days }));
+  } else {
+    const table = dayTable(days);
+    if (table !== '') context.print(`\n${table}\n`);
+    for (const line of failureLines(result)) context.print(line);
+    context.print(countersLine(result));
+  }
+  await command.beforeClose?.(session);
+  return exitCode;
+}
+
+/** The days of the range as the ledger has them, when it is on this machine. */
+async function dayLines(located: LocatedWorkspace, command: BackfillCommand): Promise<DayLine[]> {
+  if (!existsSync(located.ledgerPath)) return [];
+  const ledger = await openLedgerForReading(located);
+  try {
+    return await ledger.dayLines({ product: productSlug(command.product), first: command.first, last: command.last });
+  } finally {
+    await ledger.close();
+  }
+}
+
+function exitCodeOfResult(result: RangeResult): ExitCode {
+  if (result.stopped?.by === 'source') return EXIT.sourceAborted;
+  return result.failedDays > 0 || result.totals.skipped.failed > 0 ? EXIT.failed : EXIT.ok;
+}
+
+function rangeInput(command: BackfillCommand, workspace: string, session: Session): RangeInput {
+  return {
+    workspace,
+    runId: randomUUID(),
+    product: productSlug(command.product),
+    first: command.first,
+    last: command.last,
+    options: command.options,
+    concurrency: command.concurrency,
+    maxDaysPerRun: MAX_DAYS_PER_RUN,
+    searchAttributes: session.searchAttributes,
+  };
+}
+
+function announce(context: CliContext, session: Session, { handle, runId, how }: Engagement): void {
+  const verb = { started: 'Started', continued: 'Going on with', resumed: 'Resumed', attached: 'Following' }[how];
+  context.remark(`${verb} ${handle.workflowId} (run ${runId})`);
+  if (session.uiUrl) {
+    context.remark(`Web UI: ${session.uiUrl}/namespaces/default/workflows/${encodeURIComponent(handle.workflowId)}`);
+  }
+}
+
+function stopMessage(pause: RangePause | null, { handle }: Engagement): string {
+  return [
+    `The range ${handle.workflowId} is paused: ${pause?.reason ?? 'no reason given'}.`,
+    ...(pause?.hint === undefined ? [] : [`  → ${pause.hint}`]),
+    '  → What is left was not attempted. The same command goes on from here once the cause is gone.',
+  ].join('\n');
+}
+
+function noWorkspace({ root }: LocatedWorkspace): PipelineError {
+  return new PipelineError('config_invalid', `There is no workspace at ${root} yet.`, {
+    hint: `With a Temporal server of your own the worker makes it: reachback worker --workspace ${root}`,
+  });
+}

@@ -1,0 +1,51 @@
+/** What a command sees of the world outside: environment, folder, terminal, log. Tests make their own. */
+import pino from 'pino';
+import type { Logger } from 'pino';
+import { readEnvironment } from '../../config.ts';
+import type { Environment } from '../../config.ts';
+
+export interface CliContext {
+  readonly environment: Environment;
+  readonly cwd: string;
+  /** The command as typed, for lock files and messages. */
+  readonly commandLine: string;
+  /** Whether a person sits at the terminal: both input and output are one. */
+  readonly interactive: boolean;
+  /** Results and plans. */
+  print(text: string): void;
+  /** Remarks for people while something runs; not part of the result. */
+  remark(text: string): void;
+}
+
+export function createContext(): CliContext {
+  return {
+    environment: readEnvironment(process.env, process.cwd()),
+    cwd: process.cwd(),
+    commandLine: ['reachback', ...process.argv.slice(2)].join(' '),
+    interactive: Boolean(process.stdin.isTTY && process.stdout.isTTY),
+    print: (text) => void process.stdout.write(`${text}\n`),
+    remark: (text) => void process.stderr.write(`${text}\n`),
+  };
+}
+
+const LEVEL_NAMES: Readonly<Record<number, string>> = { 20: 'debug', 30: 'info', 40: 'warn', 50: 'error', 60: 'fatal' };
+
+/**
+ * Log on stderr: warnings, with -v information, with -vv everything (spec/cli.md §4).
+ *
+ * @param verbose - number of -v flags
+ * @param json - one JSON object per line instead of text for people
+ */
+export function createLogger(verbose: number, json: boolean, write: (line: string) => void): Logger {
+  const level = ['warn', 'info'][verbose] ?? 'debug';
+  const options = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime };
+  return pino(options, { write: (line) => write(json ? line.trimEnd() : readableLine(line)) });
+}
+
+function readableLine(line: string): string {
+  const { time, level, msg, ...rest } = JSON.parse(line) as { time: string; level: number; msg?: string };
+  const facts = Object.entries(rest).map(
+    ([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
+  );
+  return [time.slice(11, 19), LEVEL_NAMES[level] ?? String(level), msg ?? '', ...facts].join(' ');
+}

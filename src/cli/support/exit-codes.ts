@@ -1,0 +1,27 @@
+/** Exit codes (spec/cli.md §5), in one table. */
+import { CommanderError } from 'commander';
+import { isPipelineError } from '../../core/errors.ts';
+
+export const EXIT = {
+  ok: 0,
+  /** At least one day failed, or an unexpected crash. */
+  failed: 1,
+  /** Usage or configuration; another holder is alive. */
+  usage: 2,
+  /** The source stopped the run; what is left was not attempted. */
+  sourceAborted: 3,
+  interrupted: 130,
+  terminated: 143,
+} as const;
+
+export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
+
+/** The exit code that an error ends a command with. */
+export function exitCodeOf(error: unknown): ExitCode {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+  if (isPipelineError(error)) {
+    if (error.kind === 'config_invalid' || error.kind === 'path_owned') return EXIT.usage;
+    if (error.kind === 'source_aborted' || error.kind === 'auth_rejected') return EXIT.sourceAborted;
+  }
+  return EXIT.failed;
+}

@@ -1,0 +1,203 @@
+/**
+ * Flags that commands share: their names and defaults are the contract of spec/cli.md, and every bad value ends with
+ * exit code 2 naming flag, value and what is expected.
+ */
+import { InvalidArgumentError, Option } from 'commander';
+import type { Command } from 'commander';
+import { PROFILES, SLICE_MODES } from '../../core/backfill/types.ts';
+import type { Profile, SliceMode } from '../../core/backfill/types.ts';
+import { MAX_CONCURRENCY } from '../../core/backfill/range-state.ts';
+import { PipelineError } from '../../core/errors.ts';
+import { ARTIFACT_FORMATS, parseDescriptor, parseSensor } from '../../core/product.ts';
+import type { ArtifactFormat, Product } from '../../core/product.ts';
+import { isDay } from '../../core/time/day.ts';
+import type { Day } from '../../core/time/day.ts';
+import { checkRateConfig } from '../../core/rate/config.ts';
+import type { RateConfig } from '../../core/rate/config.ts';
+
+const DEFAULT_RATE = checkRateConfig();
+
+/** Flags that say which days of which product. */
+export interface RangeFlags {
+  readonly startDate: Day;
+  readonly endDate: Day;
+  readonly sensorId: string;
+  readonly allowUnknownSensor?: boolean;
+  readonly descriptor: string;
+  readonly outputFormat: ArtifactFormat;
+}
+
+export interface RunFlags {
+  readonly retryFailed?: boolean;
+  readonly limitDays?: number;
+  readonly dryRun?: boolean;
+  readonly concurrency: number;
+  readonly attach?: boolean;
+}
+
+export interface OutputFlags {
+  readonly json?: boolean;
+  readonly verbose: number;
+}
+
+export interface PacingFlags {
+  readonly maxConcurrentRequests: number;
+  readonly initialRate: number;
+  readonly additiveIncrease: number;
+  readonly multiplicativeDecrease: number;
+  readonly minRate: number;
+  readonly maxRate: number;
+}
+
+export interface ProfileFlags {
+  readonly profile: Profile;
+}
+
+export interface SliceFlags {
+  readonly slices: SliceMode;
+}
+
+export function day(text: string): Day {
+  if (!isDay(text)) throw new InvalidArgumentError(`expected a calendar date as YYYY-MM-DD, such as 2025-09-01.`);
+  return text;
+}
+
+export function positiveInteger(text: string): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || value < 1) throw new InvalidArgumentError('expected a whole number of 1 or more.');
+  return value;
+}
+
+function daysAtOnce(text: string): number {
+  const value = positiveInteger(text);
+  if (value > MAX_CONCURRENCY) throw new InvalidArgumentError(`expected at most ${MAX_CONCURRENCY} days at once.`);
+  return value;
+}
+
+function positiveNumber(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isFinite(value) || value <= 0)
+    throw new InvalidArgumentError('expected a number above 0.');
+  return value;
+}
+
+export function portNumber(text: string): number {
+  const value = positiveInteger(text);
+  if (value > 65_535) throw new InvalidArgumentError('expected a port from 1 to 65535.');
+  return value;
+}
+
+export function addRangeFlags(command: Command): Command {
+  return addProductFlags(
+    command
+      .requiredOption('--start-date <date>', 'first day, UTC, as YYYY-MM-DD', day)
+      .requiredOption('--end-date <date>', 'last day, included', day),
+  );
+}
+
+export function addProductFlags(command: Command): Command {
+  return command
+    .option('--sensor-id <id>', 'ALL, or one sensor such as REACH-101 (101 and reach-101 are read the same)', 'ALL')
+    .addOption(new Option('--allow-unknown-sensor', 'admit a REACH-<number> that is not in the constellation table'))
+    .option('--descriptor <name>', 'QUICKLOOK or PROVISIONAL (PRELIMINARY is the same)', 'QUICKLOOK')
+    .addOption(
+      new Option('--output-format <format>', 'format of the downloaded day').choices(ARTIFACT_FORMATS).default('csv'),
+    );
+}
+
+export function addRunFlags(command: Command): Command {
+  return command
+    .option('--retry-failed', 'try days again whose last attempt failed')
+    .option('--limit-days <n>', 'give work to at most this many days', positiveInteger)
+    .option('--dry-run', 'print the plan; no network, no token, nothing written')
+    .option('--concurrency <days>', 'days under way at once', daysAtOnce, 2)
+    .option('--attach', 'when the same range is running already, follow it instead of ending with code 2');
+}
+
+export function addOutputFlags(command: Command): Command {
+  return command
+    .option('--json', 'print the result as JSON')
+    .option('-v, --verbose', 'more detail on stderr; twice for debugging', (_value, former: number) => former + 1, 0);
+}
+
+export function addPacingFlags(command: Command): Command {
+  return command
+    .option(
+      '--max-concurrent-requests <n>',
+      'requests under way at once, over all days',
+      positiveInteger,
+      DEFAULT_RATE.maxConcurrentRequests,
+    )
+    .option('--initial-rate <r>', 'requests per second to begin with', positiveNumber, DEFAULT_RATE.initialRate)
+    .option(
+      '--additive-increase <r>',
+      'added to the rate after each success',
+      positiveNumber,
+      DEFAULT_RATE.additiveIncrease,
+    )
+    .option(
+      '--multiplicative-decrease <f>',
+      'the rate is multiplied by this after a penalty',
+      positiveNumber,
+      DEFAULT_RATE.multiplicativeDecrease,
+    )
+    .option('--min-rate <r>', 'the rate never falls below this', positiveNumber, DEFAULT_RATE.minRate)
+    .option('--max-rate <r>', 'the rate never rises above this', positiveNumber, DEFAULT_RATE.maxRate);
+}
+
+export function addProfileFlag(command: Command): Command {
+  return command.addOption(
+    new Option(
+      '--profile <name>',
+      'layout of the CDF: parity as the published product, istp with its metadata corrected',
+    )
+      .choices(PROFILES)
+      .default('parity'),
+  );
+}
+
+export function addSlicesFlag(command: Command): Command {
+  return command.addOption(
+    new Option(
+      '--slices <mode>',
+      'how slices are asked for: half-open loses no sub-second record, compat leaves out the second after a boundary as the reference does',
+    )
+      .choices(SLICE_MODES)
+      .default('half-open'),
+  );
+}
+
+/** The product that the flags name. @throws PipelineError `config_invalid` */
+export function productOf(flags: Omit<RangeFlags, 'startDate' | 'endDate'>): Product {
+  return {
+    sensor: parseSensor(flags.sensorId, flags.allowUnknownSensor),
+    descriptor: parseDescriptor(flags.descriptor),
+    format: flags.outputFormat,
+  };
+}
+
+/** @throws PipelineError `config_invalid` naming both dates when the range is inverted (CLI-4) */
+export function checkRange({ startDate, endDate }: Pick<RangeFlags, 'startDate' | 'endDate'>): void {
+  if (endDate >= startDate) return;
+  throw new PipelineError(
+    'config_invalid',
+    `The range ends before it starts: --start-date ${startDate}, --end-date ${endDate}.`,
+    {
+      hint: 'Both days are included; give the earlier one as --start-date.',
+    },
+  );
+}
+
+/** The checked pacing of a worker. @throws PipelineError `config_invalid` naming the flag */
+export function pacingOf(flags: PacingFlags, passWaitMs: number): RateConfig {
+  const { maxConcurrentRequests, initialRate, additiveIncrease, multiplicativeDecrease, minRate, maxRate } = flags;
+  return checkRateConfig({
+    maxConcurrentRequests,
+    initialRate,
+    additiveIncrease,
+    multiplicativeDecrease,
+    minRate,
+    maxRate,
+    passWaitMs,
+  });
+}

@@ -1,0 +1,94 @@
+/** Follows a range to a point where the command has something to decide: its end, or nothing left but failed days. */
+import { WorkflowFailedError } from '@temporalio/client';
+import type { RangeHandle, DayActivity } from '../../client.ts';
+import type { RangeProgress, RangeResult } from '../../core/backfill/range-state.ts';
+import { PipelineError } from '../../core/errors.ts';
+import type { Session } from './session.ts';
+
+const POLL_MS = 500;
+
+export interface RangeView {
+  readonly progress: RangeProgress;
+  readonly days: readonly DayActivity[];
+}
+
+export type FollowEnd =
+  | { readonly end: 'finished'; readonly result: RangeResult }
+  | { readonly end: 'only_failed'; readonly progress: RangeProgress }
+  | { readonly end: 'stopped'; readonly progress: RangeProgress }
+  | { readonly end: 'left' };
+
+/**
+ * @param show - gets a fresh view about twice a second
+ * @param leave - aborts when the operator stops watching; the range goes on
+ */
+export async function followRange(
+  session: Session,
+  workspace: string,
+  handle: RangeHandle,
+  show: (view: RangeView) => void,
+  leave: AbortSignal,
+): Promise<FollowEnd> {
+  const result = session.client.result(handle).then(
+    (value): FollowEnd => ({ end: 'finished', result: value }),
+    (error: unknown) => Promise.reject(error instanceof WorkflowFailedError ? rangeFailed(handle, error) : error),
+  );
+  const left = new Promise<FollowEnd>((resolve) => {
+    if (leave.aborted) resolve({ end: 'left' });
+    leave.addEventListener('abort', () => resolve({ end: 'left' }), { once: true });
+  });
+  result.catch(() => undefined);
+  let over = false;
+  const poll = async (): Promise<FollowEnd> => {
+    while (!over) {
+      const view = await look(session, workspace, handle).catch(() => null);
+      if (over) break;
+      if (view) {
+        show(view);
+        const { progress } = view;
+        const idle = progress.running.length === 0;
+        if (idle && progress.pause && progress.pause.by !== 'operator') return { end: 'stopped', progress };
+        if (idle && progress.state === 'NeedsAttention') return { end: 'only_failed', progress };
+      }
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    }
+    return { end: 'left' };
+  };
+  try {
+    return await Promise.race([result, session.lost, left, poll()]);
+  } finally {
+    over = true;
+  }
+}
+
+async function look(session: Session, workspace: string, handle: RangeHandle): Promise<RangeView> {
+  const progress = await session.client.progress(handle);
+  const days = await Promise.all(
+    progress.running.map((day) => session.client.dayActivity(workspace, progress.product, day)),
+  );
+  return { progress, days: days.filter((day) => day !== null) };
+}
+
+function rangeFailed(handle: RangeHandle, error: WorkflowFailedError): Error {
+  const cause = rootMessage(error);
+  return new PipelineError(cause.kind, `The range ${handle.workflowId} ended without a result: ${cause.message}`, {
+    hint: cause.hint ?? 'Its history in the web UI says more. Run the same command again to go on where it was.',
+    cause: error,
+  });
+}
+
+function rootMessage(error: Error): {
+  kind: 'config_invalid' | 'path_owned' | 'invariant_broken';
+  message: string;
+  hint?: string;
+} {
+  const { cause } = error;
+  if (cause instanceof Error) return rootMessage(cause);
+  const type = 'type' in error ? error.type : undefined;
+  const [details] = 'details' in error && Array.isArray(error.details) ? (error.details as { hint?: string }[]) : [];
+  return {
+    kind: type === 'config_invalid' || type === 'path_owned' ? type : 'invariant_broken',
+    message: error.message,
+    ...(details?.hint === undefined ? {} : { hint: details.hint }),
+  };
+}

@@ -1,0 +1,10 @@
+import { CommanderError } from 'commander';
+import { isPipelineError } from '../../core/errors.ts';
+
+/** An error as an operator should read it: what happened, then what to do. Stack traces only for what we did not foresee. */
+export function describeError(error: unknown): string {
+  if (error instanceof CommanderError) return '';
+  if (isPipelineError(error)) return `reachback: ${error.message}${error.hint ? `\n  → ${error.hint}` : ''}`;
+  if (error instanceof Error) return `reachback: unexpected ${error.stack ?? error.message}`;
+  return `reachback: unexpected ${String(error)}`;
+}

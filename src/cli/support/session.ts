@@ -1,0 +1,176 @@
+/**
+ * A session is what a command needs to talk to a workspace's ranges: a client, and in embedded mode the server and the
+ * worker that this process keeps up. Ending it leaves nothing running that it started.
+ */
+import type { Logger } from 'pino';
+import { ReachbackClient } from '../../client.ts';
+import type { Environment } from '../../config.ts';
+import { PipelineError } from '../../core/errors.ts';
+import type { RateConfig } from '../../core/rate/config.ts';
+import type { Secret } from '../../core/secret.ts';
+import { startEmbedded } from '../../embedded/index.ts';
+import { readEmbeddedInfo } from '../../storage/embedded-file.ts';
+import { acquireLock } from '../../storage/lock.ts';
+import type { HeldLock } from '../../storage/lock.ts';
+import type { LocatedWorkspace, Workspace } from '../../storage/workspace.ts';
+import { installRuntime, startWorker } from '../../worker.ts';
+import { connectExternal, connectLocal } from './temporal.ts';
+
+export interface Session {
+  readonly client: ReachbackClient;
+  /** `host:port` of the server. */
+  readonly address: string;
+  /** Whether this process runs server and worker, so that they end with it. */
+  readonly owned: boolean;
+  /** Web UI of the embedded server; null when we do not know it. */
+  readonly uiUrl: string | null;
+  /** Whether the server knows our search attributes. */
+  readonly searchAttributes: boolean;
+  /** Rejects when server or worker broke for good; never resolves. */
+  readonly lost: Promise<never>;
+  close(): Promise<void>;
+}
+
+export interface WorkerFlags {
+  readonly environment: Environment;
+  readonly token: Secret | null;
+  readonly pacing: RateConfig;
+  readonly builds?: number;
+}
+
+/** Ports of the embedded server, free ones by default, and whether other commands of the workspace may use it. */
+interface Ports {
+  readonly port?: number;
+  readonly uiPort?: number;
+  readonly shared?: boolean;
+}
+
+/** Server, worker and client in this process; the workspace's locks are held until `close`. */
+export async function openOwnSession(
+  workspace: Workspace,
+  flags: WorkerFlags,
+  commandLine: string,
+  log: Logger,
+  ports: Ports = {},
+): Promise<Session> {
+  installRuntime(log);
+  const server = await openServerSession(workspace, flags.environment, commandLine, ports);
+  try {
+    const lock = await lockWorker(workspace, commandLine);
+    const connection = await connectLocal(server.address);
+    const worker = await startWorker(connection, workerSettings(workspace, 'default', flags), log);
+    const broken = worker.ended.then(() => new Promise<never>(() => undefined));
+    return {
+      ...server,
+      client: new ReachbackClient(connection, 'default'),
+      lost: Promise.race([server.lost, broken]),
+      async close() {
+        await worker.stop().catch((error: unknown) => log.warn({ error: String(error) }, 'the worker stopped badly'));
+        await connection.close();
+        lock.release();
+        await server.close();
+      },
+    };
+  } catch (error) {
+    await server.close();
+    throw error;
+  }
+}
+
+/** The embedded server alone. */
+export async function openServerSession(
+  workspace: Workspace,
+  environment: Environment,
+  commandLine: string,
+  ports: Ports,
+): Promise<Omit<Session, 'client'>> {
+  const lock = await acquireLock({
+    path: workspace.lockPath,
+    subject: `The workspace ${workspace.root}`,
+    command: commandLine,
+  });
+  let lose: (error: Error) => void = () => undefined;
+  const lost = new Promise<never>((_resolve, reject) => {
+    lose = reject;
+  });
+  lost.catch(() => undefined);
+  try {
+    const server = await startEmbedded(workspace, {
+      environment: environment.variables,
+      ...ports,
+      onLost: (reason) => lose(new Error(`The embedded Temporal server was lost: ${String(reason)}`)),
+    });
+    const { address, uiUrl } = server;
+    return {
+      address,
+      uiUrl,
+      owned: true,
+      searchAttributes: true,
+      lost,
+      async close() {
+        await server.stop();
+        lock.release();
+      },
+    };
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+/** Takes the right to be the workspace's worker, and with it the only writer of its files. */
+export async function lockWorker(workspace: Workspace, commandLine: string): Promise<HeldLock> {
+  return await acquireLock({
+    path: workspace.workerLockPath,
+    subject: `The worker of the workspace ${workspace.root}`,
+    command: commandLine,
+  });
+}
+
+/** A client of a server that somebody else keeps up: the operator's, or the workspace's own started by `dev` or `run`. */
+export async function openClientSession(
+  environment: Environment,
+  workspace: LocatedWorkspace,
+  log: Logger,
+): Promise<Session> {
+  installRuntime(log);
+  const embedded = environment.externalTemporal ? null : await readEmbeddedInfo(workspace);
+  if (!environment.externalTemporal && !embedded) {
+    throw new PipelineError('config_invalid', `Nothing runs for the workspace ${workspace.root}.`, {
+      hint: `Start it with "reachback run …" or "reachback dev --workspace ${workspace.root}", or set TEMPORAL_ADDRESS for a server of your own.`,
+    });
+  }
+  const connection = embedded ? await connectLocal(embedded.address) : await connectExternal(environment);
+  const namespace = embedded ? 'default' : environment.temporalNamespace;
+  const client = new ReachbackClient(connection, namespace);
+  return {
+    client,
+    address: embedded?.address ?? environment.variables['TEMPORAL_ADDRESS'] ?? '',
+    owned: false,
+    uiUrl: embedded?.uiUrl ?? null,
+    searchAttributes: await client.hasSearchAttributes(),
+    lost: new Promise<never>(() => undefined),
+    close: () => connection.close(),
+  };
+}
+
+export function workerSettings(workspace: Workspace, namespace: string, flags: WorkerFlags) {
+  const { environment, token, pacing, builds = 1 } = flags;
+  const { udlBaseUrl, requestTimeoutMs, threads } = environment;
+  return { workspace, namespace, udlBaseUrl, token, pacing, requestTimeoutMs, threads, builds };
+}
+
+/** Refuses to start work that nobody would do. @throws PipelineError `config_invalid` with the command that helps */
+export async function requireWorkers(
+  session: Session,
+  workspace: Workspace | (LocatedWorkspace & { name: string }),
+): Promise<void> {
+  const polling = await session.client.workersPolling(workspace.name);
+  const missing = Object.entries(polling).filter(([, polls]) => !polls);
+  if (missing.length === 0) return;
+  throw new PipelineError(
+    'config_invalid',
+    `No worker polls for the workspace ${workspace.name} (missing: ${missing.map(([queue]) => queue).join(', ')}).`,
+    { hint: `Start one on the machine that holds the files: reachback worker --workspace ${workspace.root}` },
+  );
+}

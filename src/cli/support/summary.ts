@@ -1,0 +1,69 @@
+/** What a run says at its end: the counters of spec/telemetry.md §9 and a table of days. */
+import type { RangeResult } from '../../core/backfill/range-state.ts';
+import type { DayLine } from '../../ledger/reports.ts';
+import { formatBytes, formatCount, formatSeconds, formatTable } from './format.ts';
+
+/** Days listed one by one; longer ranges are summed up, `status` lists their failures. */
+const LONGEST_TABLE = 62;
+
+/** The closing line: counters by their reference names, old failures apart (CLI-D11), and the run id. */
+export function countersLine(result: RangeResult): string {
+  const { mode, totals } = result;
+  const { skipped, stages } = totals;
+  const planned =
+    totals.done +
+    totals.noData +
+    skipped.existing +
+    skipped.noData +
+    skipped.failed +
+    skipped.noInput +
+    result.failedDays;
+  const counters: Record<string, number> = {
+    planned: planned + result.notAttempted,
+    ...(mode !== 'process' && { downloaded: stages.download - totals.noData }),
+    ...(mode !== 'download' && { processed: stages.build, uploaded: stages.upload }),
+    skipped_existing: skipped.existing,
+    ...(mode !== 'process' && { skipped_no_data: skipped.noData + totals.noData }),
+    ...(mode === 'process' && { skipped_no_input: skipped.noInput }),
+    failed: result.failedDays + skipped.failed,
+    not_attempted: result.notAttempted,
+  };
+  const text = Object.entries(counters).map(([name, value]) => `${name}=${value}`);
+  const old = skipped.failed > 0 ? ` (${skipped.failed} failed before and not retried: add --retry-failed)` : '';
+  return `${mode}: ${text.join(' ')} requests=${totals.requests} run_id=${result.runId}${old}`;
+}
+
+export function dayTable(days: readonly DayLine[]): string {
+  if (days.length === 0 || days.length > LONGEST_TABLE) return '';
+  const rows = days.map((day) => {
+    const bytes = day.productBytes ?? day.downloadBytes;
+    const seconds = [day.downloadSeconds, day.buildSeconds, day.uploadSeconds].filter((value) => value !== null);
+    return [
+      day.day,
+      stateWords(day),
+      day.records === null ? '' : formatCount(day.records),
+      day.availabilityPct === null ? '' : `${day.availabilityPct.toFixed(1)} %`,
+      bytes === null ? '' : formatBytes(bytes),
+      seconds.length === 0 ? '' : formatSeconds(seconds.reduce((sum, value) => sum + value, 0)),
+      day.deliveredKey === null ? (day.productPath ?? '') : `${day.destination}/${day.deliveredKey}`,
+    ];
+  });
+  return formatTable(['day', 'state', 'records', 'available', 'size', 'time', 'product'], rows, [2, 3, 4, 5]);
+}
+
+/** The latest word of the latest phase that has one, in an operator's words. */
+function stateWords({ download, build, upload }: DayLine): string {
+  const latest = upload ?? build ?? download;
+  if (latest === 'SKIPPED_NO_DATA') return 'no data';
+  if (latest === 'SKIPPED_NO_INPUT') return 'no input';
+  return latest === null ? '' : latest.toLowerCase().replaceAll('_', ' ');
+}
+
+export function failureLines(result: RangeResult): string[] {
+  return result.failures
+    .slice(0, 20)
+    .map(
+      ({ day, stage, kind, message, hint }) =>
+        `  ${day} ${stage}: ${message} (${kind})${hint ? `\n      → ${hint}` : ''}`,
+    );
+}

@@ -1,0 +1,41 @@
+import type { Command } from 'commander';
+import type { CliContext } from './support/context.ts';
+import { EXIT } from './support/exit-codes.ts';
+import type { ExitCode } from './support/exit-codes.ts';
+import { followRange } from './support/follow.ts';
+import { listenForInterrupts } from './support/interrupts.ts';
+import { listenForKey } from './support/keys.ts';
+import { createLiveView } from './support/live-view.ts';
+import { addSteerFlags, onRange } from './support/steer.ts';
+import type { SteerFlags } from './support/steer.ts';
+import { countersLine, failureLines } from './support/summary.ts';
+
+/** `reachback watch`: follows an open range; leaving does not stop it. */
+export function addWatchCommand(program: Command, context: CliContext, end: (code: ExitCode) => void): void {
+  addSteerFlags(program.command('watch').description('Follow an open range. "q" or Ctrl-C leaves; the range goes on.'))
+    .option('--json', 'one JSON object per look')
+    .action(async (range: string | undefined, given: SteerFlags & { json?: boolean }) => {
+      const interrupts = listenForInterrupts(() => undefined);
+      const key = context.interactive ? listenForKey('q') : null;
+      const leave = key ? AbortSignal.any([interrupts.signal, key.signal]) : interrupts.signal;
+      try {
+        await onRange(context, given, range, async (session, handle, { name }) => {
+          const mode = given.json === true ? 'json' : context.interactive ? 'bars' : 'lines';
+          const view = createLiveView(mode, context.print);
+          const followed = await followRange(session, name ?? '', handle, view.show, leave).finally(() => view.end());
+          if (followed.end === 'finished') {
+            for (const line of failureLines(followed.result)) context.print(line);
+            context.print(countersLine(followed.result));
+          } else if (followed.end === 'left') {
+            context.remark('Left; the range goes on.');
+          } else {
+            context.remark('The range waits: reachback retry-failed, resume or finish decide.');
+          }
+        });
+      } finally {
+        key?.dispose();
+        interrupts.dispose();
+      }
+      end(EXIT.ok);
+    });
+}

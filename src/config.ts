@@ -1,0 +1,117 @@
+/**
+ * Environment to one checked, frozen value. The only reader of `process.env` and `.env`; flags come from `src/cli` and win.
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseEnv } from 'node:util';
+import { z } from 'zod';
+import { PipelineError } from './core/errors.ts';
+import { Secret } from './core/secret.ts';
+
+const httpUrl = z
+  .string()
+  .refine(
+    (text) => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol),
+    'expected an http:// or https:// address',
+  )
+  .transform((text) => text.replace(/\/+$/, ''));
+
+/** What each variable must look like. An empty variable counts as unset (UDL-7). */
+const VARIABLES = z.object({
+  BASICAUTH: z.string().optional(),
+  UDL_BASE_URL: httpUrl.default('https://unifieddatalibrary.com'),
+  TEMPORAL_ADDRESS: z
+    .string()
+    .regex(/^[^\s/]+:\d+$/, 'expected host:port, such as 127.0.0.1:7233')
+    .optional(),
+  TEMPORAL_NAMESPACE: z.string().optional(),
+  REACHBACK_PASS_WAIT_MS: z.coerce.number().int().min(1).max(300_000).default(5_000),
+  REACHBACK_REQUEST_TIMEOUT_MS: z.coerce.number().int().min(100).max(3_600_000).default(120_000),
+  REACHBACK_THREADS: z.coerce.number().int().min(1).max(64).default(2),
+});
+
+const EXPECTED: Record<keyof z.infer<typeof VARIABLES>, string> = {
+  BASICAUTH: 'the Authorization value for the UDL, such as "Basic …"',
+  UDL_BASE_URL: 'the address of the UDL, such as https://unifieddatalibrary.com',
+  TEMPORAL_ADDRESS: 'host:port of a Temporal server, or nothing for the embedded one',
+  TEMPORAL_NAMESPACE: 'a namespace of that server',
+  REACHBACK_PASS_WAIT_MS: 'milliseconds before the first retry of a failed pass, 1 to 300000',
+  REACHBACK_REQUEST_TIMEOUT_MS: 'milliseconds for connecting and between bytes, 100 to 3600000',
+  REACHBACK_THREADS: 'threads that fetch and scan, 1 to 64',
+};
+
+/** Variables that hold secrets: their values never appear in an error text. */
+const SECRETS = new Set(['BASICAUTH']);
+
+export interface Environment {
+  /** The UDL's Authorization value, null when none is set. */
+  readonly token: Secret | null;
+  /** Without a trailing slash. */
+  readonly udlBaseUrl: string;
+  /** Whether a Temporal server of the operator's is configured; otherwise the embedded one is used. */
+  readonly externalTemporal: boolean;
+  readonly temporalNamespace: string;
+  /** First wait after a failed pass; later ones double up to five minutes. */
+  readonly passWaitMs: number;
+  /** Per request: connecting, and the time between two pieces of the body (UDL-6). */
+  readonly requestTimeoutMs: number;
+  readonly threads: number;
+  /** All variables, `.env` included, for child processes and libraries with a chain of their own. */
+  readonly variables: Readonly<Record<string, string | undefined>>;
+}
+
+/**
+ * Reads the environment; `.env` in `folder` fills what it leaves unset.
+ *
+ * @throws PipelineError `config_invalid` naming the variable, the value and what is expected
+ */
+export function readEnvironment(processEnv: Readonly<Record<string, string | undefined>>, folder: string): Environment {
+  const variables = { ...readDotEnv(folder), ...withoutEmpty(processEnv) };
+  const parsed = VARIABLES.safeParse(variables);
+  if (!parsed.success) throw invalidVariable(parsed.error, variables);
+  const { data } = parsed;
+  return Object.freeze({
+    token: data.BASICAUTH === undefined ? null : new Secret(data.BASICAUTH),
+    udlBaseUrl: data.UDL_BASE_URL,
+    externalTemporal: data.TEMPORAL_ADDRESS !== undefined,
+    temporalNamespace: data.TEMPORAL_NAMESPACE ?? 'default',
+    passWaitMs: data.REACHBACK_PASS_WAIT_MS,
+    requestTimeoutMs: data.REACHBACK_REQUEST_TIMEOUT_MS,
+    threads: data.REACHBACK_THREADS,
+    variables,
+  });
+}
+
+/** The UDL token (UDL-7). @throws PipelineError `config_invalid` when there is none */
+export function requireToken(environment: Environment): Secret {
+  if (environment.token) return environment.token;
+  throw new PipelineError('config_invalid', 'No UDL token: the variable BASICAUTH is not set.', {
+    hint: 'Set BASICAUTH to the Authorization value of your UDL account ("Basic <base64 of user:password>"), in the environment or in .env.',
+  });
+}
+
+function withoutEmpty(variables: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(variables).filter((entry): entry is [string, string] => Boolean(entry[1])));
+}
+
+function readDotEnv(folder: string): Record<string, string> {
+  const path = join(folder, '.env');
+  if (!existsSync(path)) return {};
+  try {
+    return withoutEmpty(parseEnv(readFileSync(path, 'utf8')));
+  } catch (error) {
+    throw new PipelineError('config_invalid', `Cannot read ${path}: ${(error as Error).message}`, {
+      hint: 'Make the file readable for you alone (chmod 600), or remove it.',
+      cause: error,
+    });
+  }
+}
+
+function invalidVariable(error: z.ZodError, variables: Readonly<Record<string, string | undefined>>): PipelineError {
+  const issue = error.issues[0];
+  const name = String(issue?.path[0]) as keyof typeof EXPECTED;
+  const value = SECRETS.has(name) ? '(secret)' : `"${variables[name] ?? ''}"`;
+  return new PipelineError('config_invalid', `The variable ${name} is ${value}: ${issue?.message ?? 'not usable'}.`, {
+    hint: `Set ${name} to ${EXPECTED[name]}.`,
+  });
+}

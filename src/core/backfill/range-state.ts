@@ -1,0 +1,361 @@
+/**
+ * The state of a range and what follows from it. The workflow holds one `RangeState`, lets messages and finished days
+ * change it through the functions here, and asks `nextStep` what to do; nothing here waits, reads a clock or calls out.
+ */
+import { ERROR_KINDS } from '../errors.ts';
+import type { ErrorKind } from '../errors.ts';
+import type { ProductSlug } from '../product.ts';
+import { addDays, countDays } from '../time/day.ts';
+import type { Day } from '../time/day.ts';
+import type { DayFailure, DayResult, PlannedDay, PlanResult, RunMode, RunOptions, SkipCounts, Stage } from './types.ts';
+
+/** Failed days kept by name; more are counted only, so that the state stays small. */
+export const MAX_FAILURES_KEPT = 500;
+
+/** Most days under way at once. */
+export const MAX_CONCURRENCY = 32;
+
+/** Days planned in one activity. */
+export const PLAN_CHUNK_DAYS = 366;
+
+/** Input of `backfillRange`; `carried` is set by continue-as-new alone. */
+export interface RangeInput {
+  readonly workspace: string;
+  readonly runId: string;
+  readonly product: ProductSlug;
+  readonly first: Day;
+  readonly last: Day;
+  readonly options: RunOptions;
+  /** Days under way at once. */
+  readonly concurrency: number;
+  /** Days started before the history is cut by continue-as-new. */
+  readonly maxDaysPerRun: number;
+  /** Whether the server knows the custom search attributes. */
+  readonly searchAttributes: boolean;
+  readonly carried?: RangeState;
+}
+
+export interface RangeTotals {
+  /** Days that this run finished with a product of every stage asked for. */
+  readonly done: number;
+  /** Days for which the source answered with nothing in this run. */
+  readonly noData: number;
+  readonly skipped: SkipCounts;
+  /** Days of which this run brought the stage to an end, also of days that failed later. */
+  readonly stages: Readonly<Record<Stage, number>>;
+  readonly records: number;
+  readonly downloadBytes: number;
+  readonly productBytes: number;
+  readonly requests: number;
+  /** Stage seconds of finished days, for the estimate of what is left. */
+  readonly busySeconds: number;
+}
+
+/** Why no new day starts. */
+export interface RangePause {
+  readonly by: 'operator' | 'source' | 'worker';
+  readonly kind?: ErrorKind;
+  readonly reason: string;
+  readonly hint?: string;
+  readonly incident?: string;
+}
+
+export interface RangeState {
+  /** First day that no plan has covered yet; null when the whole range is planned. */
+  nextDay: Day | null;
+  /** Planned days that have not started, in order. */
+  queue: PlannedDay[];
+  /** Days to plan again although they failed. */
+  retry: Day[];
+  /** Days to plan again as they are: another range did them, or the source stopped us. */
+  recheck: Day[];
+  /** Days that another range is doing right now. */
+  elsewhere: Day[];
+  failed: Record<Day, DayFailure>;
+  /** Failed days beyond `MAX_FAILURES_KEPT`. */
+  failedOverflow: number;
+  pause: RangePause | null;
+  /** Incident of the gate to close before the next start; set by `resume`. */
+  incidentToClose: string | null;
+  finishing: boolean;
+  concurrency: number;
+  /** Days that may still get work under `--limit-days`; null for no limit. */
+  limitLeft: number | null;
+  totals: RangeTotals;
+  /** Runs so far, this one included (continue-as-new starts another). */
+  runs: number;
+}
+
+export type RangeStateName = 'Planning' | 'Running' | 'Paused' | 'Cooldown' | 'NeedsAttention' | 'Finishing' | 'Done';
+
+/** Answer of the query `progress`. */
+export interface RangeProgress {
+  readonly runId: string;
+  readonly product: ProductSlug;
+  readonly first: Day;
+  readonly last: Day;
+  readonly options: RunOptions;
+  readonly state: RangeStateName;
+  /** Days of `first..last`. */
+  readonly totalDays: number;
+  /** Days that are settled one way or another: done, no data, skipped, failed. */
+  readonly settledDays: number;
+  readonly totals: RangeTotals;
+  readonly running: readonly Day[];
+  readonly queued: number;
+  readonly elsewhere: readonly Day[];
+  readonly failedDays: number;
+  /** The latest failures, at most ten, by day. */
+  readonly recentFailures: readonly (DayFailure & { readonly day: Day })[];
+  readonly pause: RangePause | null;
+  readonly concurrency: number;
+}
+
+/** Result of `backfillRange`. */
+export interface RangeResult {
+  readonly mode: RunMode;
+  readonly runId: string;
+  readonly product: ProductSlug;
+  readonly first: Day;
+  readonly last: Day;
+  readonly totals: RangeTotals;
+  readonly failedDays: number;
+  /** At most `MAX_FAILURES_KEPT`. */
+  readonly failures: readonly (DayFailure & { readonly day: Day })[];
+  /** Set when the range was finished while the source had stopped it: what is left was not attempted. */
+  readonly stopped: RangePause | null;
+  /** Days of the range that were neither attempted nor found done. */
+  readonly notAttempted: number;
+}
+
+/** What the workflow should do now. */
+export type Step =
+  | { readonly do: 'close_incident'; readonly incident: string }
+  | { readonly do: 'plan_days'; readonly days: readonly Day[]; readonly retryFailed: boolean }
+  | { readonly do: 'plan_chunk'; readonly first: Day; readonly last: Day }
+  | { readonly do: 'start'; readonly planned: PlannedDay }
+  | { readonly do: 'wait' }
+  | { readonly do: 'wait_for_operator' }
+  | { readonly do: 'continue_as_new' }
+  | { readonly do: 'return' };
+
+const NO_SKIPS: SkipCounts = { existing: 0, noData: 0, failed: 0, noInput: 0 };
+
+export function initialState(input: RangeInput): RangeState {
+  return {
+    nextDay: input.first,
+    queue: [],
+    retry: [],
+    recheck: [],
+    elsewhere: [],
+    failed: {},
+    failedOverflow: 0,
+    pause: null,
+    incidentToClose: null,
+    finishing: false,
+    concurrency: input.concurrency,
+    limitLeft: input.options.limitDays,
+    totals: {
+      done: 0,
+      noData: 0,
+      skipped: NO_SKIPS,
+      stages: { download: 0, count: 0, build: 0, upload: 0 },
+      records: 0,
+      downloadBytes: 0,
+      productBytes: 0,
+      requests: 0,
+      busySeconds: 0,
+    },
+    runs: 1,
+  };
+}
+
+/**
+ * The next step of a range.
+ *
+ * @param running - days under way
+ * @param mustContinue - whether the history is long enough to be cut
+ */
+export function nextStep(state: RangeState, last: Day, running: number, mustContinue: boolean): Step {
+  const drained = running === 0;
+  if (state.finishing) return drained ? { do: 'return' } : { do: 'wait' };
+  if (mustContinue) return drained ? { do: 'continue_as_new' } : { do: 'wait' };
+  if (state.pause) return { do: 'wait' };
+  if (state.incidentToClose !== null) return { do: 'close_incident', incident: state.incidentToClose };
+  if (state.retry.length > 0) return { do: 'plan_days', days: state.retry, retryFailed: true };
+  if (state.recheck.length > 0) return { do: 'plan_days', days: state.recheck, retryFailed: false };
+  const planned = state.queue[0];
+  if (planned) return running < state.concurrency ? { do: 'start', planned } : { do: 'wait' };
+  if (state.nextDay && state.limitLeft !== 0) {
+    const chunkEnd = addDays(state.nextDay, PLAN_CHUNK_DAYS - 1);
+    return { do: 'plan_chunk', first: state.nextDay, last: chunkEnd < last ? chunkEnd : last };
+  }
+  if (!drained || state.elsewhere.length > 0) return { do: 'wait' };
+  return failedCount(state) > 0 ? { do: 'wait_for_operator' } : { do: 'return' };
+}
+
+/** Takes a plan for `first..last` into the state. */
+export function applyChunkPlan(state: RangeState, rangeLast: Day, chunkLast: Day, plan: PlanResult): void {
+  enqueue(state, plan);
+  state.nextDay = plan.limited || chunkLast >= rangeLast ? null : addDays(chunkLast, 1);
+}
+
+/** Takes a plan for single days into the state; days without work are settled by it. */
+export function applyDayPlan(state: RangeState, days: readonly Day[], plan: PlanResult): void {
+  const planned = new Set(days);
+  state.retry = state.retry.filter((day) => !planned.has(day));
+  state.recheck = state.recheck.filter((day) => !planned.has(day));
+  for (const day of days) delete state.failed[day];
+  enqueue(state, plan);
+  state.queue.sort((a, b) => (a.day < b.day ? -1 : Number(a.day > b.day)));
+}
+
+function enqueue(state: RangeState, plan: PlanResult): void {
+  state.queue.push(...plan.days);
+  if (state.limitLeft !== null) state.limitLeft = Math.max(0, state.limitLeft - plan.days.length);
+  const { skipped } = state.totals;
+  state.totals = {
+    ...state.totals,
+    skipped: {
+      existing: skipped.existing + plan.skipped.existing,
+      noData: skipped.noData + plan.skipped.noData,
+      failed: skipped.failed + plan.skipped.failed,
+      noInput: skipped.noInput + plan.skipped.noInput,
+    },
+  };
+}
+
+export function applyDayDone(state: RangeState, result: DayResult): void {
+  const { totals } = state;
+  state.totals = {
+    ...totals,
+    done: totals.done + (result.outcome === 'done' ? 1 : 0),
+    noData: totals.noData + (result.outcome === 'no_data' ? 1 : 0),
+    stages: countStages(totals.stages, result.stagesDone),
+    records: totals.records + (result.records ?? 0),
+    downloadBytes: totals.downloadBytes + (result.downloadBytes ?? 0),
+    productBytes: totals.productBytes + (result.productBytes ?? 0),
+    requests: totals.requests + (result.requests ?? 0),
+    busySeconds: totals.busySeconds + result.seconds,
+  };
+}
+
+function countStages(counts: RangeTotals['stages'], done: readonly Stage[]): RangeTotals['stages'] {
+  const next = { ...counts };
+  for (const stage of done) next[stage] += 1;
+  return next;
+}
+
+/** Whether a failure says nothing about its day but stops the whole run. */
+export function stopsRun({ kind }: DayFailure): boolean {
+  return kind !== 'cancelled' && kind !== 'unknown' && ERROR_KINDS[kind] === 'stop_run';
+}
+
+/** A day that ended badly: given up, or, when the error stops the run, put back and the range paused. */
+export function applyDayFailed(state: RangeState, day: Day, failure: DayFailure): void {
+  const { kind } = failure;
+  state.totals = { ...state.totals, stages: countStages(state.totals.stages, failure.stagesDone ?? []) };
+  if (stopsRun(failure)) {
+    state.recheck.push(day);
+    state.pause ??= {
+      by: kind === 'disk_full' ? 'worker' : 'source',
+      ...(kind === 'cancelled' || kind === 'unknown' ? {} : { kind }),
+      reason: failure.message,
+      ...(failure.hint === undefined ? {} : { hint: failure.hint }),
+      ...(failure.incident === undefined ? {} : { incident: failure.incident }),
+    };
+    return;
+  }
+  if (state.failed[day] || Object.keys(state.failed).length < MAX_FAILURES_KEPT) state.failed[day] = failure;
+  else state.failedOverflow += 1;
+}
+
+/** Validator of the update `setConcurrency`. @throws RangeError naming the value */
+export function checkConcurrency(days: unknown): void {
+  if (!Number.isInteger(days) || (days as number) < 1 || (days as number) > MAX_CONCURRENCY) {
+    throw new RangeError(`concurrency ${String(days)}: expected a whole number of days from 1 to ${MAX_CONCURRENCY}`);
+  }
+}
+
+export function pause(state: RangeState, reason: string | undefined): void {
+  state.pause ??= { by: 'operator', reason: reason ?? 'paused by the operator' };
+}
+
+export function resume(state: RangeState): void {
+  state.incidentToClose = state.pause?.incident ?? state.incidentToClose;
+  state.pause = null;
+}
+
+/** Asks for failed days again; unknown days are ignored, so that a mistyped signal harms nothing. */
+export function retryFailed(state: RangeState, days: readonly Day[] | undefined): void {
+  const wanted =
+    days && days.length > 0 ? days.filter((day) => state.failed[day]) : (Object.keys(state.failed) as Day[]);
+  state.retry = [...new Set([...state.retry, ...wanted])].toSorted();
+}
+
+/** Days done elsewhere may be looked at again. */
+export function recheckElsewhere(state: RangeState): void {
+  state.recheck = [...new Set([...state.recheck, ...state.elsewhere])].toSorted();
+  state.elsewhere = [];
+}
+
+export function failedCount(state: RangeState): number {
+  return Object.keys(state.failed).length + state.failedOverflow;
+}
+
+/** Days of the range that have not come to an end: not planned, queued, waiting or running. */
+export function unsettledDays(state: RangeState, last: Day, running: number): number {
+  const unplanned = state.nextDay ? countDays(state.nextDay, last) : 0;
+  return unplanned + state.queue.length + state.recheck.length + state.elsewhere.length + running;
+}
+
+export function stateName(state: RangeState, running: number): RangeStateName {
+  if (state.finishing) return 'Finishing';
+  if (state.pause) return state.pause.by === 'operator' ? 'Paused' : 'NeedsAttention';
+  if (running > 0 || state.queue.length > 0 || state.elsewhere.length > 0) return 'Running';
+  if (state.nextDay && state.limitLeft !== 0) return 'Planning';
+  return failedCount(state) > 0 ? 'NeedsAttention' : 'Running';
+}
+
+export function failureList(state: RangeState, most: number): (DayFailure & { day: Day })[] {
+  return Object.entries(state.failed)
+    .slice(-most)
+    .map(([day, failure]) => ({ ...failure, day: day as Day }));
+}
+
+export function progressOf(input: RangeInput, state: RangeState, running: readonly Day[]): RangeProgress {
+  const totalDays = countDays(input.first, input.last);
+  return {
+    runId: input.runId,
+    product: input.product,
+    first: input.first,
+    last: input.last,
+    options: input.options,
+    state: stateName(state, running.length),
+    totalDays,
+    settledDays: Math.max(0, totalDays - unsettledDays(state, input.last, running.length)),
+    totals: state.totals,
+    running,
+    queued: state.queue.length,
+    elsewhere: state.elsewhere,
+    failedDays: failedCount(state),
+    recentFailures: failureList(state, 10),
+    pause: state.pause,
+    concurrency: state.concurrency,
+  };
+}
+
+export function resultOf(input: RangeInput, state: RangeState): RangeResult {
+  return {
+    mode: input.options.mode,
+    runId: input.runId,
+    product: input.product,
+    first: input.first,
+    last: input.last,
+    totals: state.totals,
+    failedDays: failedCount(state),
+    failures: failureList(state, MAX_FAILURES_KEPT),
+    stopped: state.pause,
+    notAttempted: unsettledDays(state, input.last, 0),
+  };
+}

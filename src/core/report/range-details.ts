@@ -1,0 +1,41 @@
+/** What the web UI shows of a range while it runs: a short page of Markdown, made from its progress alone. */
+import type { RangeProgress } from '../backfill/range-state.ts';
+
+/** Rough time left, in minutes, from the stage seconds of finished days; null until one is finished. */
+export function estimatedMinutesLeft(progress: RangeProgress): number | null {
+  const finished = progress.totals.done + progress.totals.noData;
+  const left = progress.totalDays - progress.settledDays;
+  if (finished === 0 || left <= 0) return null;
+  return ((progress.totals.busySeconds / finished) * left) / Math.max(1, progress.concurrency) / 60;
+}
+
+export function rangeDetails(progress: RangeProgress): string {
+  const { totals } = progress;
+  const skipped = totals.skipped.existing + totals.skipped.noData + totals.skipped.failed + totals.skipped.noInput;
+  const minutes = estimatedMinutesLeft(progress);
+  const lines = [
+    `**${progress.state}**: ${progress.settledDays} of ${progress.totalDays} days settled` +
+      (minutes === null ? '' : `, about ${Math.max(1, Math.round(minutes))} min left`),
+    '',
+    '| done | no data | nothing to do | failed | running | queued |',
+    '|---|---|---|---|---|---|',
+    `| ${totals.done} | ${totals.noData} | ${skipped} | ${progress.failedDays} | ${progress.running.length} | ${progress.queued} |`,
+    '',
+    `Records: ${totals.records.toLocaleString('en-US')} · requests: ${totals.requests.toLocaleString('en-US')} · days at once: ${progress.concurrency}`,
+  ];
+  if (progress.pause) {
+    lines.push('', `**Paused by the ${progress.pause.by}**: ${progress.pause.reason}`);
+    if (progress.pause.hint) lines.push(progress.pause.hint);
+    lines.push('Send the signal `resume` to go on, `finish` to end the range here.');
+  }
+  if (progress.running.length > 0) lines.push('', `Running: ${progress.running.join(', ')}`);
+  if (progress.elsewhere.length > 0)
+    lines.push(`Waiting for another range to finish: ${progress.elsewhere.join(', ')}`);
+  if (progress.recentFailures.length > 0) {
+    lines.push('', 'Failed days (signal `retryFailedDays` tries them again, `finish` leaves them):', '');
+    for (const failure of progress.recentFailures) {
+      lines.push(`- \`${failure.day}\` ${failure.stage}: ${failure.message} (${failure.kind})`);
+    }
+  }
+  return lines.join('\n');
+}

@@ -1,0 +1,157 @@
+/**
+ * The composition root: builds the adapters, hands them to the activities and polls the workspace's task queues.
+ * Runnable by itself as `node src/worker.ts …` (= `reachback worker`), and started in-process by the embedded mode.
+ */
+import { pathToFileURL } from 'node:url';
+import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import type { LogLevel } from '@temporalio/worker';
+import type { Logger } from 'pino';
+import { createActivities } from './activities/index.ts';
+import type { ActivityDependencies } from './activities/dependencies.ts';
+import { taskQueues } from './core/backfill/ids.ts';
+import type { RateConfig } from './core/rate/config.ts';
+import type { Secret } from './core/secret.ts';
+import { dayOfMs } from './core/time/day.ts';
+import { loadWorkflowBundle } from './embedded/workflow-bundle.ts';
+import { createGate } from './gate/index.ts';
+import { openLedger } from './ledger/index.ts';
+import { createUdlSource } from './sources/udl/index.ts';
+import { removeLeftovers } from './storage/atomic-file.ts';
+import { parseDestination } from './storage/destination.ts';
+import type { Workspace } from './storage/workspace.ts';
+
+export interface WorkerSettings {
+  readonly workspace: Workspace;
+  readonly namespace: string;
+  readonly udlBaseUrl: string;
+  /** Null for a worker that only builds and delivers. */
+  readonly token: Secret | null;
+  readonly pacing: RateConfig;
+  readonly requestTimeoutMs: number;
+  /** Threads that fetch and scan. */
+  readonly threads: number;
+  /** Builds at once. */
+  readonly builds: number;
+}
+
+export interface RunningWorker {
+  /** Settles when the worker has ended; rejects when it broke. */
+  readonly ended: Promise<void>;
+  /** Stops polling, lets activities put down their work, closes the ledger. Idempotent. */
+  stop(): Promise<void>;
+}
+
+/** Activities put down their work within this time after a stop was asked for, or are cut off. */
+const STOP_FORCE_TIME = '20s';
+/** Fresh heartbeats for people who watch; the SDK would hold them back for up to 80 % of the timeout. */
+const HEARTBEAT_EVERY = '1s';
+/** How long workflow tasks wait for a worker that knows the run before any other may take it: matters after a kill. */
+const STICKY_TIMEOUT = '2s';
+
+/** Routes the SDK's own log into ours. Once per process, before any connection. */
+export function installRuntime(log: Logger): void {
+  const levels: Record<LogLevel, 'debug' | 'info' | 'warn' | 'error'> = {
+    TRACE: 'debug',
+    DEBUG: 'debug',
+    // The SDK's information is about its own life: detail for us.
+    INFO: 'debug',
+    WARN: 'warn',
+    ERROR: 'error',
+  };
+  const logger = new DefaultLogger('WARN', ({ level, message, meta }) => log[levels[level]]({ ...meta }, message));
+  Runtime.install({ logger, shutdownSignals: [] });
+}
+
+/** Starts the workers of a workspace; the caller holds the workspace's lock and owns the connection. */
+export async function startWorker(
+  connection: NativeConnection,
+  settings: WorkerSettings,
+  log: Logger,
+): Promise<RunningWorker> {
+  const { workspace, namespace } = settings;
+  const resources = await openResources(settings, log);
+  const activities = createActivities(resources.deps);
+  const queues = taskQueues(workspace.name);
+  const common = {
+    connection,
+    namespace,
+    activities,
+    shutdownGraceTime: '1s',
+    shutdownForceTime: STOP_FORCE_TIME,
+    maxHeartbeatThrottleInterval: HEARTBEAT_EVERY,
+    defaultHeartbeatThrottleInterval: HEARTBEAT_EVERY,
+  } as const;
+  const workflowBundle = await loadWorkflowBundle();
+  const workers = await Promise.all([
+    Worker.create({
+      ...common,
+      taskQueue: queues.main,
+      workflowBundle,
+      stickyQueueScheduleToStartTimeout: STICKY_TIMEOUT,
+      maxConcurrentActivityTaskExecutions: 16,
+    }),
+    Worker.create({ ...common, taskQueue: queues.download, maxConcurrentActivityTaskExecutions: 64 }),
+    Worker.create({ ...common, taskQueue: queues.build, maxConcurrentActivityTaskExecutions: settings.builds }),
+  ]);
+  // When one worker ends, for whatever reason, the others must not go on alone.
+  const runs = workers.map((worker) =>
+    worker.run().finally(() => {
+      for (const other of workers) if (other.getState() === 'RUNNING') other.shutdown();
+    }),
+  );
+  const ended = Promise.allSettled(runs)
+    .then((results) => results.find((result) => result.status === 'rejected'))
+    .then(async (broken) => {
+      await resources.close();
+      if (broken) throw broken.reason;
+    });
+  ended.catch(() => undefined);
+  return {
+    ended,
+    async stop() {
+      for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+      await ended;
+    },
+  };
+}
+
+async function openResources(
+  settings: WorkerSettings,
+  log: Logger,
+): Promise<{ deps: ActivityDependencies; close(): Promise<void> }> {
+  const { workspace } = settings;
+  await Promise.all([workspace.downloads, workspace.products].map((folder) => removeLeftovers(folder)));
+  const { ledger, telemetry } = await openLedger({ workspace });
+  const gate = createGate({ config: settings.pacing });
+  const source = createUdlSource({
+    baseUrl: settings.udlBaseUrl,
+    token: settings.token,
+    threads: settings.threads,
+    timeoutMs: settings.requestTimeoutMs,
+  });
+  const today = (): string => dayOfMs(Date.now());
+  const deps: ActivityDependencies = {
+    workspace,
+    ledger,
+    telemetry,
+    gate,
+    source,
+    planning: { ledger, folders: workspace, today, log },
+    destinationAt: parseDestination,
+    log,
+    today,
+  };
+  return {
+    deps,
+    async close() {
+      await source.close();
+      await telemetry.flush();
+      await ledger.close();
+    },
+  };
+}
+
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  const { runCli } = await import('./cli/main.ts');
+  process.exitCode = await runCli(['worker', ...process.argv.slice(2)]);
+}

@@ -1,0 +1,65 @@
+import { isCancellation, log, proxyActivities, workflowInfo } from '@temporalio/workflow';
+import type { Activities, DayAttempt, StageResult } from '../activities/types.ts';
+import { taskQueues } from '../core/backfill/ids.ts';
+import { stopsRun } from '../core/backfill/range-state.ts';
+import type { DayInput, DayResult, Stage } from '../core/backfill/types.ts';
+import { dayFailureOf, failDay } from './failure.ts';
+import { COMPUTE, DOWNLOAD, LIGHT, UPLOAD } from './options.ts';
+
+/**
+ * One UTC day of one product: the stages that its plan asks for, in order, and the closing word in the ledger.
+ *
+ * @throws ApplicationFailure of the error's kind, with the stage in its details, when the day is given up or the run stops
+ */
+export async function processDay(input: DayInput): Promise<DayResult> {
+  const { day, stages } = input;
+  const attempt: DayAttempt = { input, workflowRunId: workflowInfo().runId };
+  const { recordDay } = proxyActivities<Activities>({
+    ...LIGHT,
+    activityId: 'record',
+    summary: `Close ${day} in the ledger`,
+  });
+
+  let result: DayResult = { day, outcome: 'done', seconds: 0, stagesDone: [] };
+  let stage: Stage = stages[0] ?? 'download';
+  try {
+    for (stage of stages) {
+      const done = await runStage(stage, attempt);
+      const stagesDone = [...result.stagesDone, stage];
+      result = { ...result, ...done, seconds: result.seconds + done.seconds, stagesDone };
+      if (result.outcome === 'no_data') break;
+    }
+  } catch (error) {
+    if (isCancellation(error)) throw error;
+    const failure = { ...dayFailureOf(error, stage), stagesDone: result.stagesDone };
+    // A stop of the whole run says nothing about this day: it stays open, neither failed nor done.
+    if (!stopsRun(failure)) await recordDay({ ...attempt, failure });
+    log.warn('day not done', { ...failure });
+    throw failDay(failure);
+  }
+  await recordDay(attempt);
+  return result;
+}
+
+function runStage(stage: Stage, attempt: DayAttempt): Promise<StageResult> {
+  const { day, workspace } = attempt.input;
+  const queues = taskQueues(workspace);
+  switch (stage) {
+    case 'download': {
+      const options = { ...DOWNLOAD, taskQueue: queues.download, activityId: stage, summary: `Download ${day}` };
+      return proxyActivities<Activities>(options).downloadWindow(attempt);
+    }
+    case 'count':
+      return proxyActivities<Activities>({ ...COMPUTE, activityId: stage, summary: `Count ${day}` }).countRecords(
+        attempt,
+      );
+    case 'build': {
+      const options = { ...COMPUTE, taskQueue: queues.build, activityId: stage, summary: `Build the CDF of ${day}` };
+      return proxyActivities<Activities>(options).buildCdf(attempt);
+    }
+    case 'upload':
+      return proxyActivities<Activities>({ ...UPLOAD, activityId: stage, summary: `Deliver ${day}` }).uploadProduct(
+        attempt,
+      );
+  }
+}

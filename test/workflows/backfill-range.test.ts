@@ -1,0 +1,316 @@
+import { WorkflowFailedError } from '@temporalio/client';
+import type { TestWorkflowEnvironment } from '@temporalio/testing';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { dayWorkflowId } from '../../src/core/backfill/ids.ts';
+import { parseDay } from '../../src/core/time/day.ts';
+import type { Day } from '../../src/core/time/day.ts';
+import { eventually, failure, fakeActivities, startTestServer, withRange } from './harness.ts';
+
+let env: TestWorkflowEnvironment;
+beforeAll(async () => {
+  env = await startTestServer();
+});
+afterAll(async () => {
+  await env.teardown();
+});
+
+const day = (text: string): Day => parseDay(text);
+
+/** A gate that days wait at until the test opens it. */
+function barrier(): { open(): void; wait: Promise<void> } {
+  let open = (): void => undefined;
+  const wait = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { open: () => open(), wait };
+}
+
+describe('a range of days', () => {
+  test('does every day once, at most K at a time, and sums up', async () => {
+    const { world, activities } = fakeActivities(() => new Promise((resolve) => setTimeout(resolve, 30)));
+    const result = await withRange(env, activities, { last: '2025-09-08', concurrency: 3 }, (handle) =>
+      handle.result(),
+    );
+    expect(world.finished.toSorted()).toEqual(
+      ['01', '02', '03', '04', '05', '06', '07', '08'].map((d) => `2025-09-${d}`),
+    );
+    expect(world.peak).toBeGreaterThan(1);
+    expect(world.peak).toBeLessThanOrEqual(3);
+    expect(result).toMatchObject({ failedDays: 0, notAttempted: 0, stopped: null });
+    expect(result.totals).toMatchObject({
+      done: 8,
+      records: 800,
+      requests: 32,
+      stages: { download: 8, count: 8, build: 0 },
+    });
+  });
+
+  test('TEL-25: --limit-days gives work to exactly that many days', async () => {
+    const { world, activities } = fakeActivities();
+    const result = await withRange(env, activities, { options: { limitDays: 2 } }, (handle) => handle.result());
+    expect(world.finished).toHaveLength(2);
+    expect(result.totals.done).toBe(2);
+  });
+
+  test('SAFE-6: finished days start no child workflow', async () => {
+    const { world, activities } = fakeActivities();
+    world.finished.push(day('2025-09-01'), day('2025-09-02'), day('2025-09-03'), day('2025-09-04'));
+    const events = await withRange(env, activities, {}, async (handle) => {
+      const result = await handle.result();
+      expect(result.totals.skipped.existing).toBe(4);
+      return (await handle.fetchHistory()).events ?? [];
+    });
+    expect(events.filter((event) => event.startChildWorkflowExecutionInitiatedEventAttributes)).toEqual([]);
+  });
+
+  test('a failed day never ends the range, waits with its reason, and is retried on a signal', async () => {
+    const { world, activities } = fakeActivities(async (which, tries) => {
+      if (which === '2025-09-02' && tries === 1)
+        throw failure('slice_exhausted', 'slice 00:05 failed 6 times', { hint: 'look at it' });
+    });
+    await withRange(env, activities, {}, async (handle, client) => {
+      const waiting = await eventually(
+        () => client.progress(handle),
+        (progress) => progress.state === 'NeedsAttention',
+      );
+      expect(waiting.totals.done).toBe(3);
+      expect(waiting.recentFailures).toEqual([
+        {
+          day: '2025-09-02',
+          stage: 'download',
+          kind: 'slice_exhausted',
+          message: 'slice 00:05 failed 6 times',
+          hint: 'look at it',
+          stagesDone: [],
+        },
+      ]);
+      expect(world.failed).toEqual(['2025-09-02']);
+      await client.retryFailedDays(handle);
+      const result = await handle.result();
+      expect(result).toMatchObject({ failedDays: 0, totals: { done: 4 } });
+    });
+  });
+
+  test('retryFailedDays takes single days; a day that did not fail is ignored', async () => {
+    const { activities } = fakeActivities(async (which, tries) => {
+      if (which <= '2025-09-02' && tries === 1) throw failure('slice_exhausted', 'no');
+    });
+    await withRange(env, activities, {}, async (handle, client) => {
+      await eventually(
+        () => client.progress(handle),
+        (progress) => progress.state === 'NeedsAttention',
+      );
+      await client.retryFailedDays(handle, [day('2025-09-01'), day('2025-09-04')]);
+      const after = await eventually(
+        () => client.progress(handle),
+        (progress) => progress.failedDays === 1 && progress.running.length === 0,
+      );
+      expect(after.recentFailures.map((failed) => failed.day)).toEqual(['2025-09-02']);
+      await client.finish(handle);
+      expect(await handle.result()).toMatchObject({ failedDays: 1, totals: { done: 3 } });
+    });
+  });
+
+  test('pause lets running days drain and starts no others; resume goes on', async () => {
+    const gate = barrier();
+    const { world, activities } = fakeActivities(() => gate.wait);
+    await withRange(env, activities, { concurrency: 1 }, async (handle, client) => {
+      await eventually(
+        async () => world.running,
+        (running) => running === 1,
+      );
+      await client.pause(handle, 'maintenance');
+      gate.open();
+      const paused = await eventually(
+        () => client.progress(handle),
+        (progress) => progress.running.length === 0,
+      );
+      expect(paused).toMatchObject({
+        state: 'Paused',
+        pause: { by: 'operator', reason: 'maintenance' },
+        totals: { done: 1 },
+      });
+      await client.resume(handle);
+      expect((await handle.result()).totals.done).toBe(4);
+    });
+  });
+
+  test('finish drains and returns what was not attempted', async () => {
+    const gate = barrier();
+    const { world, activities } = fakeActivities(() => gate.wait);
+    await withRange(env, activities, { concurrency: 1 }, async (handle, client) => {
+      await eventually(
+        async () => world.running,
+        (running) => running === 1,
+      );
+      await client.finish(handle);
+      gate.open();
+      expect(await handle.result()).toMatchObject({ totals: { done: 1 }, notAttempted: 3, failedDays: 0 });
+    });
+  });
+
+  test('setConcurrency answers the former value and refuses what makes no sense', async () => {
+    const gate = barrier();
+    const { world, activities } = fakeActivities(() => gate.wait);
+    await withRange(env, activities, { concurrency: 1 }, async (handle, client) => {
+      await eventually(
+        async () => world.running,
+        (running) => running === 1,
+      );
+      expect(await client.setConcurrency(handle, 3)).toBe(1);
+      await eventually(
+        async () => world.running,
+        (running) => running === 3,
+      );
+      await expect(client.setConcurrency(handle, 0)).rejects.toMatchObject({
+        cause: { message: expect.stringContaining('1 to 32') },
+      });
+      gate.open();
+      await handle.result();
+    });
+  });
+
+  test('SAFE-4: when the source stops the run, days are neither failed nor done; resume closes the incident first', async () => {
+    let broken = true;
+    const { world, activities } = fakeActivities(async () => {
+      if (broken)
+        throw failure('source_aborted', 'six passes failed', { incident: 'incident-1', hint: 'ask the provider' });
+    });
+    await withRange(env, activities, { concurrency: 1 }, async (handle, client) => {
+      const stopped = await eventually(
+        () => client.progress(handle),
+        (progress) => progress.pause !== null && progress.running.length === 0,
+      );
+      expect(stopped).toMatchObject({
+        state: 'NeedsAttention',
+        failedDays: 0,
+        settledDays: 0,
+        pause: { by: 'source', incident: 'incident-1' },
+      });
+      expect(world.failed).toEqual([]);
+      broken = false;
+      await client.resume(handle);
+      expect((await handle.result()).totals.done).toBe(4);
+      expect(world.closedIncidents).toEqual(['incident-1']);
+    });
+  });
+
+  test('continues as new after draining, with its totals and failures carried over', async () => {
+    const { world, activities } = fakeActivities(async (which) => {
+      if (which === '2025-09-03') throw failure('slice_exhausted', 'no');
+    });
+    await withRange(env, activities, { last: '2025-09-12', maxDaysPerRun: 5 }, async (handle, client) => {
+      const progress = await eventually(
+        () => client.progress(handle),
+        (now) => now.state === 'NeedsAttention',
+      );
+      expect(progress).toMatchObject({ totals: { done: 11 }, failedDays: 1 });
+      await client.finish(handle);
+      expect(await handle.result()).toMatchObject({ totals: { done: 11 }, failedDays: 1 });
+    });
+    expect(new Set(world.finished).size).toBe(world.finished.length);
+  });
+
+  test('one range at a time under one name', async () => {
+    const gate = barrier();
+    const { activities } = fakeActivities(() => gate.wait);
+    await withRange(env, activities, {}, async (handle, client, input) => {
+      const second = await client.startRange(input);
+      expect(second.started).toBe(false);
+      expect(second.handle.workflowId).toBe(handle.workflowId);
+      gate.open();
+      await handle.result();
+    });
+  });
+
+  test('two overlapping ranges never do one day at once', async () => {
+    const gate = barrier();
+    const { world, activities } = fakeActivities(() => gate.wait);
+    await withRange(env, activities, { last: '2025-09-02' }, async (handle, client, input) => {
+      await eventually(
+        async () => world.running,
+        (running) => running === 2,
+      );
+      const { handle: other } = await client.startRange({ ...input, last: day('2025-09-03') });
+      const waiting = await eventually(
+        () => client.progress(other),
+        (progress) => progress.elsewhere.length === 2,
+      );
+      expect(waiting.running).toEqual(['2025-09-03']);
+      gate.open();
+      await handle.result();
+      await client.finish(other);
+      await other.result();
+    });
+    expect(world.finished.toSorted()).toEqual(['2025-09-01', '2025-09-02', '2025-09-03']);
+  });
+
+  test('a cancelled range closes after its days have stopped', async () => {
+    const gate = barrier();
+    const { world, activities } = fakeActivities(() => gate.wait);
+    await withRange(env, activities, { concurrency: 1 }, async (handle, client, input) => {
+      await eventually(
+        async () => world.running,
+        (running) => running === 1,
+      );
+      await handle.cancel();
+      gate.open();
+      await expect(handle.result()).rejects.toThrow(WorkflowFailedError);
+      const child = await client.temporal.workflow
+        .getHandle(dayWorkflowId(input.workspace, input.product, input.first))
+        .describe();
+      expect(child.status.name).toBe('CANCELLED');
+    });
+  });
+
+  test('a stranger at the web UI finds summary, state, details and what each signal does', async () => {
+    const { activities } = fakeActivities(async (which) => {
+      if (which === '2025-09-02') throw failure('slice_exhausted', 'slice 00:05 failed 6 times');
+    });
+    await withRange(env, activities, {}, async (handle, client, input) => {
+      await eventually(
+        () => client.progress(handle),
+        (progress) => progress.state === 'NeedsAttention',
+      );
+      const described = await handle.describe();
+      expect(await described.staticSummary()).toBe('reach-101/quicklook 2025-09-01..2025-09-04 (4 days)');
+      expect(described.typedSearchAttributes.getAll()).toEqual(
+        expect.arrayContaining([
+          expect.objectContaining({
+            key: expect.objectContaining({ name: 'ReachbackState' }),
+            value: 'NeedsAttention',
+          }),
+          expect.objectContaining({ key: expect.objectContaining({ name: 'ReachbackFailedDays' }), value: 1 }),
+        ]),
+      );
+      const metadata = await handle.query<
+        { currentDetails?: string; definition?: { signalDefinitions?: { name: string; description: string }[] } },
+        []
+      >('__temporal_workflow_metadata');
+      expect(metadata.currentDetails).toContain('`2025-09-02` download: slice 00:05 failed 6 times');
+      const described_ = Object.fromEntries(
+        (metadata.definition?.signalDefinitions ?? []).map(({ name, description }) => [name, description]),
+      );
+      expect(Object.keys(described_).toSorted()).toEqual(['finish', 'pause', 'resume', 'retryFailedDays']);
+      const child = await client.temporal.workflow
+        .getHandle(dayWorkflowId(input.workspace, input.product, input.first))
+        .describe();
+      expect(await child.staticSummary()).toBe('reach-101/quicklook 2025-09-01: download, count');
+      await client.finish(handle);
+      await handle.result();
+    });
+  });
+
+  test('histories stay small: at most 50 events per day, 10 per day in the range', async () => {
+    const { activities } = fakeActivities();
+    await withRange(env, activities, { last: '2025-09-20' }, async (handle, client, input) => {
+      await handle.result();
+      const range = (await handle.fetchHistory()).events ?? [];
+      const child = await client.temporal.workflow
+        .getHandle(dayWorkflowId(input.workspace, input.product, input.first))
+        .fetchHistory();
+      expect(range.length / 20).toBeLessThanOrEqual(10);
+      expect((child.events ?? []).length).toBeLessThanOrEqual(50);
+    });
+  });
+});
