@@ -1,0 +1,79 @@
+/**
+ * Reads an artifact once, from first byte to last: rows to a consumer, size and SHA-256 to the caller.
+ *
+ * Synchronous on purpose: it runs in a thread of its own, where waiting for the disk disturbs nobody.
+ */
+import { createHash } from 'node:crypto';
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { PipelineError } from '../../../core/errors.ts';
+import type { ArtifactFormat } from '../../../core/product.ts';
+import type { ByteParser } from './byte-parser.ts';
+import { CsvReader } from './csv-reader.ts';
+import { JsonReader } from './json-reader.ts';
+import type { RowConsumer } from './row.ts';
+
+/** Longest row or record; what the source sends is about 1 kB. Large enough to make the reads cheap, small enough for the cache. */
+const BUFFER_BYTES = 1 << 20;
+
+/** Progress is told about every so many bytes. */
+const PROGRESS_BYTES = 16 << 20;
+
+export interface ArtifactDigest {
+  readonly sizeBytes: number;
+  /** Lower-case hexadecimal. */
+  readonly sha256: string;
+}
+
+/**
+ * @param onProgress - called now and then with the bytes read and the file's size
+ * @throws PipelineError `input_invalid` when the file is missing or not one of its format
+ */
+export function readArtifact(
+  path: string,
+  format: ArtifactFormat,
+  consumer: RowConsumer,
+  onProgress: (bytesRead: number, bytesTotal: number) => void,
+): ArtifactDigest {
+  const file = openArtifact(path);
+  try {
+    const parser = format === 'csv' ? new CsvReader(consumer) : new JsonReader(consumer);
+    return feed(file, parser, onProgress);
+  } finally {
+    closeSync(file);
+  }
+}
+
+function openArtifact(path: string): number {
+  try {
+    return openSync(path, 'r');
+  } catch (error) {
+    throw new PipelineError('input_invalid', `Cannot open ${path}: ${(error as Error).message}`, {
+      hint: 'Download the day again, or point --input-dir at the folder that holds it.',
+      cause: error,
+    });
+  }
+}
+
+function feed(file: number, parser: ByteParser, onProgress: (read: number, total: number) => void): ArtifactDigest {
+  const total = fstatSync(file).size;
+  const hash = createHash('sha256');
+  const buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES + 1);
+  let filled = 0;
+  let sizeBytes = 0;
+  for (let atEnd = false; !atEnd;) {
+    const read = readSync(file, buffer, filled, BUFFER_BYTES - filled, null);
+    atEnd = read === 0;
+    hash.update(buffer.subarray(filled, filled + read));
+    filled += read;
+    buffer[filled] = 0;
+    const done = parser.parse(buffer, filled, atEnd, filled === BUFFER_BYTES);
+    buffer.copyWithin(0, done, filled);
+    filled -= done;
+    if (Math.floor(sizeBytes / PROGRESS_BYTES) !== Math.floor((sizeBytes + read) / PROGRESS_BYTES) || atEnd) {
+      onProgress(sizeBytes + read, total);
+    }
+    sizeBytes += read;
+  }
+  parser.end();
+  return { sizeBytes, sha256: hash.digest('hex') };
+}
