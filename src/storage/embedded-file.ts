@@ -12,15 +12,17 @@ export interface EmbeddedInfo {
   readonly pid: number;
   /** ISO 8601 UTC. */
   readonly startedAt: string;
+  /** Whether other commands may start work on the server; otherwise they only watch and send signals. */
+  readonly shared: boolean;
 }
 
 type Places = Pick<WorkspacePaths, 'embeddedFile' | 'lockPath'>;
 
-export async function writeEmbeddedInfo(workspace: Places, info: EmbeddedInfo): Promise<void> {
+export async function writeEmbeddedInfo(workspace: Pick<Places, 'embeddedFile'>, info: EmbeddedInfo): Promise<void> {
   await writeFileAtomically(workspace.embeddedFile, `${JSON.stringify(info)}\n`);
 }
 
-export async function removeEmbeddedInfo(workspace: Places): Promise<void> {
+export async function removeEmbeddedInfo(workspace: Pick<Places, 'embeddedFile'>): Promise<void> {
   await rm(workspace.embeddedFile, { force: true });
 }
 

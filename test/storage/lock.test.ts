@@ -148,7 +148,12 @@ describe('a lock file that cannot be used', () => {
 });
 
 describe('embedded.json', () => {
-  const info = { address: '127.0.0.1:27233', uiUrl: 'http://127.0.0.1:28233', startedAt: '2025-09-01T00:00:00.000Z' };
+  const info = {
+    address: '127.0.0.1:27233',
+    uiUrl: 'http://127.0.0.1:28233',
+    startedAt: '2025-09-01T00:00:00.000Z',
+    shared: true,
+  };
 
   test('is believed while its process holds the lock, and gone after removal', async () => {
     const folder = await temporaryFolder();
