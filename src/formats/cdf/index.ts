@@ -11,3 +11,6 @@ export type { AttributeValue, CdfSchema, CdfValues, CdfVariable, CdfWriteOptions
 export { LEAP_SECONDS, LEAP_SECONDS_UPDATED } from './leap-seconds.ts';
 export { posixMicrosToTt2000, posixMillisToTt2000, tt2000ToUtc, utcToTt2000 } from './tt2000.ts';
 export { CdfWriter } from './write/writer.ts';
+export { CdfReader, readCdf } from './read/reader.ts';
+export type { CdfBatch, CdfContent, CdfReadOptions } from './read/reader.ts';
+export type { AttributeEntry, CdfDescription, GlobalAttribute, VariableDescription } from './read/description.ts';

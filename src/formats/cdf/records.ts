@@ -207,3 +207,36 @@ function writeOffset(bytes: Buffer, value: number, at: number): void {
   }
   bytes.writeBigInt64BE(BigInt(value), at);
 }
+
+/**
+ * The declared fields of a record.
+ *
+ * @param bytes - the record from its size field on, at least `kind.headBytes`
+ * @param offset - where it stands in the file, for errors
+ * @throws FormatError `corrupted` if an 8-byte number passes 2^53 - 1
+ */
+export function decodeRecord<K extends RecordKind>(kind: K, bytes: Buffer, offset: number): RecordFields<K> {
+  const fields: Record<string, string | number> = {};
+  let at = PREFIX_BYTES;
+  for (const [name, fieldKind] of kind.fields) {
+    if (fieldKind === 'i4') fields[name] = bytes.readInt32BE(at);
+    else if (fieldKind === 'i8') fields[name] = readOffset(bytes, at, offset + at);
+    else fields[name] = textUntilNul(bytes.subarray(at, at + NAME_BYTES));
+    at += FIELD_BYTES[fieldKind];
+  }
+  return fields as RecordFields<K>;
+}
+
+/** The 8-byte signed number at `at`, whose place in the file is `offset`. */
+export function readOffset(bytes: Buffer, at: number, offset: number): number {
+  const value = Number(bytes.readBigInt64BE(at));
+  if (!Number.isSafeInteger(value)) {
+    throw new FormatError('corrupted', 'offset or size', { offset, expected: 'less than 2^53', got: String(value) });
+  }
+  return value;
+}
+
+function textUntilNul(bytes: Buffer): string {
+  const end = bytes.indexOf(0);
+  return bytes.toString('utf8', 0, end === -1 ? bytes.length : end);
+}

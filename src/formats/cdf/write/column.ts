@@ -5,7 +5,7 @@
  */
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
-import type { InFlight } from './in-flight.ts';
+import type { InFlight } from '../in-flight.ts';
 import type { Extent, Spool } from './spool.ts';
 
 const gzipAsync = promisify(gzip);

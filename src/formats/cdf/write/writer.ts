@@ -10,7 +10,7 @@ import { assembleFile } from './assemble.ts';
 import { createColumn } from './column.ts';
 import { createDraft } from './create.ts';
 import type { FileDraft } from './create.ts';
-import { InFlight } from './in-flight.ts';
+import { InFlight } from '../in-flight.ts';
 import { layoutFile } from './layout.ts';
 import { Spool } from './spool.ts';
 import { VariableInput } from './variable-input.ts';

@@ -1,0 +1,115 @@
+/**
+ * The values of a range of records, gathered from the blocks that hold them.
+ */
+import { dataType } from '../data-types.ts';
+import { FormatError } from '../errors.ts';
+import { InFlight } from '../in-flight.ts';
+import { firstBlockFrom } from './block-index.ts';
+import type { ReadBlock } from './block-index.ts';
+import type { CatalogVariable } from './catalog.ts';
+import { toNativeOrder, toRowMajor } from './decode.ts';
+import { decompress } from './decompress.ts';
+import type { Header } from './header.ts';
+
+export interface RecordRange {
+  readonly first: number;
+  readonly count: number;
+}
+
+/** Blocks decoded at the same time. */
+const DECODERS = 4;
+
+/**
+ * @param blocks - as `readBlockIndex` gives them
+ * @returns native bytes of the records, row-major, in a buffer of their own
+ */
+export async function readRecords(
+  header: Header,
+  variable: CatalogVariable,
+  blocks: readonly ReadBlock[],
+  { first, count }: RecordRange,
+): Promise<Buffer> {
+  const { recordBytes, sparse } = variable;
+  const target = allocate(count * recordBytes, variable.name);
+  const jobs = new InFlight(DECODERS);
+  for (let i = firstBlockFrom(blocks, first); i < blocks.length && blocks[i]!.first < first + count; i++) {
+    const block = blocks[i]!;
+    const from = Math.max(first, block.first);
+    const to = Math.min(first + count, block.last + 1);
+    const part = target.subarray((from - first) * recordBytes, (to - first) * recordBytes);
+    await jobs.start(() => readBlock(header, variable, block, { first: from, count: to - from }, part));
+  }
+  await jobs.drain();
+  if (sparse !== 'no') await fillMissing(header, variable, blocks, { first, count }, target);
+  toNativeOrder(target, variable.type, header.isLittle);
+  if (header.description.majority === 'column') {
+    toRowMajor(target, variable.dims, dataType(variable.type).bytes * variable.elements);
+  }
+  return target;
+}
+
+function allocate(bytes: number, name: string): Buffer {
+  try {
+    return Buffer.from(new ArrayBuffer(bytes));
+  } catch (cause) {
+    const expected = 'fewer records at a time: more than this does not fit into memory';
+    throw new FormatError('too_large', `values of ${name}`, { expected, got: `${bytes} bytes`, cause });
+  }
+}
+
+/** Copies the records of `range`, which lie in the block, to `target`, in the file's byte order. */
+async function readBlock(
+  { records }: Header,
+  { recordBytes, cType }: CatalogVariable,
+  block: ReadBlock,
+  { first, count }: RecordRange,
+  target: Buffer,
+): Promise<void> {
+  const skipped = (first - block.first) * recordBytes;
+  const bytes = count * recordBytes;
+  if (!block.isCompressed) {
+    (await records.source.read(block.dataOffset + skipped, bytes)).copy(target);
+    return;
+  }
+  const packed = await records.source.read(block.dataOffset, block.dataBytes);
+  const raw = await decompress(cType, packed, (block.last - block.first + 1) * recordBytes, block.dataOffset);
+  raw.copy(target, 0, skipped, skipped + bytes);
+}
+
+/** Gives missing records the pad value or the record before, as the variable says. */
+async function fillMissing(
+  header: Header,
+  variable: CatalogVariable,
+  blocks: readonly ReadBlock[],
+  { first, count }: RecordRange,
+  target: Buffer,
+): Promise<void> {
+  const { recordBytes, sparse } = variable;
+  const pad = padRecord(header, variable);
+  let at = first;
+  while (at < first + count) {
+    const i = firstBlockFrom(blocks, at);
+    const next = blocks[i];
+    if (next && next.first <= at) {
+      at = next.last + 1;
+      continue;
+    }
+    const end = Math.min(first + count, next?.first ?? Infinity);
+    const before = blocks[i - 1];
+    let filler = pad;
+    if (sparse === 'previous' && before) {
+      filler = Buffer.alloc(recordBytes);
+      await readBlock(header, variable, before, { first: before.last, count: 1 }, filler);
+    }
+    for (; at < end; at++) filler.copy(target, (at - first) * recordBytes);
+  }
+}
+
+/** A record of pad values, in the file's byte order. */
+function padRecord({ isLittle }: Header, { type, padBytes, recordBytes }: CatalogVariable): Buffer {
+  if (padBytes) return Buffer.alloc(recordBytes, padBytes);
+  const { array, pad } = dataType(type);
+  const item = Buffer.from((array as typeof Float64Array).from(pad as number[]).buffer);
+  toNativeOrder(item, type, isLittle); // its own inverse
+  return Buffer.alloc(recordBytes, item);
+}
