@@ -99,6 +99,17 @@ export interface ArtifactRow {
   readonly version: string | null;
   /** ISO 8601 UTC. */
   readonly createdAt: string;
+  /** Set once the file was removed on purpose (`releaseArtifact`); ISO 8601 UTC. */
+  readonly releasedAt?: string;
+}
+
+/** A file that somebody put into the input folder, with the hash it had at that size and time. */
+export interface InputFileRow {
+  /** Absolute. */
+  readonly path: string;
+  readonly sizeBytes: number;
+  readonly mtimeMs: number;
+  readonly sha256: string;
 }
 
 export interface DeliveryRow {
@@ -163,15 +174,40 @@ export interface Ledger {
   /** Drops slices of a day whose interval is not among `intervals` (another slice mode was used before). */
   retainSlices(product: ProductSlug, day: Day, intervals: readonly { startMs: number; endMs: number }[]): Promise<void>;
 
-  /** Makes `row` the current file of its (product, day, kind); a former row with another path or hash is marked superseded. */
+  /**
+   * Makes `row` the current file of its (product, day, kind); a former row with another path or hash is marked superseded.
+   *
+   * @throws PipelineError `path_owned` when the path is the current file of another product, day or kind
+   */
   putArtifact(row: ArtifactRow): Promise<void>;
+  /**
+   * Takes up a finished file that a kill left without a row: `putArtifact`, its counts, and, when the latest row of its stage
+   * is PENDING, the closing row that is missing.
+   */
+  adoptArtifact(
+    row: ArtifactRow,
+    known: { readonly counts: RecordCounts | null; readonly inputPath: string | null },
+  ): Promise<void>;
+  /** Notes that the current file at `path` is removed on purpose (`--keep-downloads`): its absence is no loss. */
+  releaseArtifact(path: string): Promise<void>;
   /** Which (product, day) currently owns a path, or null. */
   artifactOwner(path: string): Promise<{ product: ProductSlug; day: Day } | null>;
+  /** Current files of other products on the days `first..last`. */
+  artifactsOfOthers(
+    product: ProductSlug,
+    first: Day,
+    last: Day,
+  ): Promise<{ kind: ArtifactKind; product: ProductSlug; day: Day; path: string }[]>;
   putDelivery(row: DeliveryRow): Promise<void>;
   putCounts(product: ProductSlug, day: Day, artifactSha256: string, counts: RecordCounts): Promise<void>;
 
   /** The generation date of a product from this input, the first time `today`, for ever after the same (`YYYY-MM-DD`). */
   generationDate(inputSha256: string, profile: Profile, writer: string, today: string): Promise<string>;
 
+  /** Known hashes of files in `folder` (not deeper) that have no artifact row. */
+  inputFiles(folder: string): Promise<InputFileRow[]>;
+  putInputFile(file: InputFileRow): Promise<void>;
+
+  /** Idempotent; nothing else may be called afterwards. */
   close(): Promise<void>;
 }

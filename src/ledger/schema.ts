@@ -1,0 +1,121 @@
+/** The tables as types for Kysely. The columns are made in `migrations/`; README.md says what each table is for. */
+import type { Generated } from 'kysely';
+import type { Profile, Stage } from '../core/backfill/types.ts';
+import type { Day } from '../core/time/day.ts';
+import type { ArtifactKind, SliceStatus, TelemetryStatus } from './ledger.ts';
+
+export interface AttemptsTable {
+  seq: Generated<number>;
+  /** Null for rows that planning wrote (`SKIPPED_NO_INPUT`). */
+  workflow_run_id: string | null;
+  stage: Stage;
+  /** Upload only, else empty. */
+  destination: string;
+  edge: 'opening' | 'closing';
+  product: string;
+  day: Day;
+  run_id: string;
+  status: TelemetryStatus;
+  records: number | null;
+  expected: number | null;
+  download_seconds: number | null;
+  artifact_bytes: number | null;
+  artifact_path: string | null;
+  error_type: string | null;
+  error_message: string | null;
+  started_at: string;
+  finished_at: string | null;
+  build_seconds: number | null;
+  product_bytes: number | null;
+  product_path: string | null;
+  upload_seconds: number | null;
+  bucket: string | null;
+  object_key: string | null;
+}
+
+interface SlicesTable {
+  product: string;
+  day: Day;
+  start_ms: number;
+  end_ms: number;
+  status: SliceStatus;
+  http_status: number | null;
+  records: number | null;
+  bytes: number | null;
+  sha256: string | null;
+  failures: number;
+  error_kind: string | null;
+  error_detail: string | null;
+  seconds: number | null;
+  updated_at: string;
+}
+
+export interface ArtifactsTable {
+  id: Generated<number>;
+  kind: ArtifactKind;
+  product: string;
+  day: Day;
+  path: string;
+  size_bytes: number;
+  sha256: string;
+  mtime_ms: number;
+  records: number;
+  input_sha256: string | null;
+  profile: Profile | null;
+  version: string | null;
+  created_at: string;
+  released_at: string | null;
+  superseded_at: string | null;
+  superseded_by: number | null;
+}
+
+interface CountsTable {
+  product: string;
+  day: Day;
+  artifact_sha256: string;
+  records: number;
+  distinct_readings: number;
+  /** JSON object: sensor id to records. */
+  records_per_sensor: string;
+}
+
+interface DeliveriesTable {
+  product: string;
+  day: Day;
+  destination: string;
+  object_key: string;
+  size_bytes: number;
+  sha256: string;
+  delivered_at: string;
+}
+
+interface GenerationDatesTable {
+  input_sha256: string;
+  profile: Profile;
+  writer: string;
+  generation_date: string;
+}
+
+interface InputFilesTable {
+  path: string;
+  size_bytes: number;
+  mtime_ms: number;
+  sha256: string;
+}
+
+interface TelemetryExportsTable {
+  path: string;
+  seq: number;
+  byte_offset: number;
+}
+
+export interface LedgerTables {
+  attempts: AttemptsTable;
+  slices: SlicesTable;
+  artifacts: ArtifactsTable;
+  counts: CountsTable;
+  deliveries: DeliveriesTable;
+  generation_dates: GenerationDatesTable;
+  input_files: InputFilesTable;
+  telemetry_exports: TelemetryExportsTable;
+}

@@ -1,0 +1,47 @@
+/** The ledger over any Kysely database: puts its parts together. */
+import type { Kysely } from 'kysely';
+import { createAdoption } from './adopt.ts';
+import { createArtifactStore } from './artifacts.ts';
+import { createAttemptWriter } from './attempts.ts';
+import { readDayFacts } from './day-facts.ts';
+import type { Ledger } from './ledger.ts';
+import type { LedgerReports } from './reports.ts';
+import type { LedgerTables } from './schema.ts';
+import { createSliceStore } from './slices.ts';
+import { createSqlReports } from './sql-reports.ts';
+import { createTelemetryLog } from './telemetry-log.ts';
+import type { TelemetryLog } from './telemetry-log.ts';
+import { workspacePaths } from './workspace-paths.ts';
+
+/** Everything a ledger offers: what the pipeline writes, what reports read, what the telemetry CSV is made from. */
+export type SqlLedger = Ledger & LedgerReports & TelemetryLog;
+
+export interface SqlLedgerOptions {
+  readonly db: Kysely<LedgerTables>;
+  /** The workspace folder. */
+  readonly root: string;
+  /** POSIX milliseconds. */
+  readonly now: () => number;
+  /** Gives up the connection; called once. */
+  readonly disconnect: () => void;
+}
+
+export function createSqlLedger({ db, root, now, disconnect }: SqlLedgerOptions): SqlLedger {
+  const paths = workspacePaths(root);
+  let closed = false;
+  return {
+    ...createAttemptWriter({ db, paths, now }),
+    ...createSliceStore(db),
+    ...createArtifactStore({ db, paths, now }),
+    ...createAdoption({ db, paths, now }),
+    ...createSqlReports(db, paths),
+    ...createTelemetryLog(db, paths),
+    dayFacts: (product, first, last, destination) => readDayFacts(db, paths, { product, first, last, destination }),
+    async close() {
+      if (closed) return;
+      closed = true;
+      await db.destroy();
+      disconnect();
+    },
+  };
+}

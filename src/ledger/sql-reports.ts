@@ -1,0 +1,175 @@
+import { sql } from 'kysely';
+import type { Kysely, SqlBool, Transaction } from 'kysely';
+import { availabilityPct } from '../core/records/counts.ts';
+import { expectedRecords, parseProductSlug } from '../core/product.ts';
+import type { ProductSlug } from '../core/product.ts';
+import type { Day } from '../core/time/day.ts';
+import type { DayLine, FailureRow, LedgerReports, Phase, ReportScope } from './reports.ts';
+import type { LedgerTables } from './schema.ts';
+import type { WorkspacePaths } from './workspace-paths.ts';
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+type Db = Kysely<LedgerTables> | Transaction<LedgerTables>;
+
+export function createSqlReports(db: Kysely<LedgerTables>, paths: WorkspacePaths): LedgerReports {
+  return {
+    async products() {
+      const fromAttempts = db.selectFrom('attempts').select('product').distinct();
+      const rows = await fromAttempts.union(db.selectFrom('artifacts').select('product').distinct()).execute();
+      return rows.map((row) => row.product).toSorted();
+    },
+
+    async stateCounts(scope = {}) {
+      const rows = await latestRows(db, scope)
+        .select((select) => ['product', 'phase', 'destination', 'status', select.fn.countAll<number>().as('days')])
+        .groupBy(['product', 'phase', 'destination', 'status'])
+        .orderBy('product')
+        .orderBy('phase')
+        .orderBy('destination')
+        .orderBy('status')
+        .execute();
+      return rows.map((row) => ({ ...row, destination: row.phase === 'upload' ? row.destination : null }));
+    },
+
+    async latestFailures(limit, scope = {}) {
+      const rows = await latestRows(db, scope)
+        .selectAll()
+        .where('status', '=', 'FAILED')
+        .orderBy('seq', 'desc')
+        .limit(limit)
+        .execute();
+      return rows.map((row) => ({
+        seq: row.seq,
+        product: row.product,
+        day: row.day,
+        phase: row.phase,
+        destination: row.phase === 'upload' ? row.destination : null,
+        runId: row.run_id,
+        kind: (row.error_type ?? 'unknown') as FailureRow['kind'],
+        message: row.error_message ?? '',
+        failedAt: row.finished_at ?? row.started_at,
+      }));
+    },
+
+    dayLines: (scope = {}) =>
+      db
+        .transaction()
+        .setAccessMode('read only')
+        .execute((trx) => readDayLines(trx, paths, scope)),
+  };
+}
+
+/** Condition on the columns `product` and `day`, which all tables of a day have. */
+function inScope({ product, first, last }: ReportScope) {
+  return sql<SqlBool>`(${product ?? null} is null or product = ${product ?? null})
+    and (${first ?? null} is null or day >= ${first ?? null})
+    and (${last ?? null} is null or day <= ${last ?? null})`;
+}
+
+/** The latest row of every (product, day, phase, destination) of the scope, with its phase. */
+function latestRows(db: Db, scope: ReportScope) {
+  const phase = sql<Phase>`case stage when 'count' then 'download' else stage end`;
+  const latest = db
+    .selectFrom('attempts')
+    .select((select) => select.fn.max('seq').as('seq'))
+    .where(inScope(scope))
+    .groupBy(['product', 'day', phase, 'destination']);
+  return db.selectFrom(
+    db.selectFrom('attempts').selectAll().select(phase.as('phase')).where('seq', 'in', latest).as('latest'),
+  );
+}
+
+async function readDayLines(trx: Db, paths: WorkspacePaths, scope: ReportScope): Promise<DayLine[]> {
+  const lines = new Map<string, Mutable<DayLine>>();
+  const lineOf = (row: { product: ProductSlug; day: Day }): Mutable<DayLine> => {
+    const key = `${row.product} ${row.day}`;
+    const line = lines.get(key) ?? emptyLine(row.product, row.day);
+    lines.set(key, line);
+    return line;
+  };
+
+  for (const row of await latestRows(trx, scope).selectAll().orderBy('seq').execute()) {
+    lineOf(row)[row.phase] = row.status;
+  }
+  await fillSeconds(trx, scope, lineOf);
+  const artifacts = trx.selectFrom('artifacts').selectAll().where(inScope(scope)).where('superseded_at', 'is', null);
+  for (const row of await artifacts.execute()) {
+    const line = lineOf(row);
+    if (row.kind === 'download') {
+      line.records = row.records;
+      line.availabilityPct = availabilityPct(row.records, expectedRecords(parseProductSlug(row.product)));
+      line.downloadBytes = row.size_bytes;
+    } else {
+      line.productBytes = row.size_bytes;
+      line.productPath = paths.toAbsolute(row.path);
+    }
+  }
+  await fillDistinctReadings(trx, scope, lineOf);
+  const deliveries = trx.selectFrom('deliveries').selectAll().where(inScope(scope)).orderBy('delivered_at');
+  for (const row of await deliveries.execute()) {
+    const line = lineOf(row);
+    line.destination = row.destination;
+    line.deliveredKey = row.object_key;
+  }
+  return [...lines.entries()].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, line]) => line);
+}
+
+type LineOf = (row: { product: ProductSlug; day: Day }) => Mutable<DayLine>;
+
+/** Of the latest good end of each phase; rows come oldest first, so that the latest stays. */
+async function fillSeconds(trx: Db, scope: ReportScope, lineOf: LineOf): Promise<void> {
+  const rows = await trx
+    .selectFrom('attempts')
+    .select(['product', 'day', 'status', 'download_seconds', 'build_seconds', 'upload_seconds'])
+    .where(inScope(scope))
+    .where('status', 'in', ['DOWNLOADED', 'PROCESSED', 'UPLOADED'])
+    .orderBy('seq')
+    .execute();
+  for (const row of rows) {
+    const line = lineOf(row);
+    if (row.status === 'DOWNLOADED') line.downloadSeconds = row.download_seconds;
+    else if (row.status === 'PROCESSED') line.buildSeconds = row.build_seconds;
+    else line.uploadSeconds = row.upload_seconds;
+  }
+}
+
+async function fillDistinctReadings(trx: Db, scope: ReportScope, lineOf: LineOf): Promise<void> {
+  const current = trx
+    .selectFrom('artifacts')
+    .select(['product', 'day', 'sha256'])
+    .where(inScope(scope))
+    .where('kind', '=', 'download')
+    .where('superseded_at', 'is', null);
+  const rows = await trx
+    .selectFrom('counts')
+    .innerJoin(current.as('current'), (join) =>
+      join
+        .onRef('current.product', '=', 'counts.product')
+        .onRef('current.day', '=', 'counts.day')
+        .onRef('current.sha256', '=', 'counts.artifact_sha256'),
+    )
+    .select(['counts.product', 'counts.day', 'counts.distinct_readings'])
+    .execute();
+  for (const row of rows) lineOf(row).distinctReadings = row.distinct_readings;
+}
+
+function emptyLine(product: ProductSlug, day: Day): Mutable<DayLine> {
+  return {
+    product,
+    day,
+    download: null,
+    build: null,
+    upload: null,
+    records: null,
+    distinctReadings: null,
+    availabilityPct: null,
+    downloadBytes: null,
+    productBytes: null,
+    downloadSeconds: null,
+    buildSeconds: null,
+    uploadSeconds: null,
+    productPath: null,
+    destination: null,
+    deliveredKey: null,
+  };
+}

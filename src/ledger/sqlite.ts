@@ -1,0 +1,168 @@
+/**
+ * Opens a ledger kept in one SQLite file.
+ *
+ * A file is looked at read-only first; nothing is written to one that this version does not understand (TRACK-16).
+ */
+import { existsSync, mkdirSync, statSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import Database from 'better-sqlite3';
+import { CompiledQuery, Kysely, SqliteAdapter, SqliteDialect, SqliteDriver } from 'kysely';
+import type { DatabaseConnection, Driver, SqliteDialectConfig, TransactionSettings } from 'kysely';
+import { Migrator } from 'kysely/migration';
+import { PipelineError } from '../core/errors.ts';
+import { MIGRATIONS } from './migrations/index.ts';
+import type { LedgerTables } from './schema.ts';
+import { createSqlLedger } from './sql-ledger.ts';
+import type { SqlLedger } from './sql-ledger.ts';
+
+export interface SqliteLedgerOptions {
+  /** The database file; its folder is made when missing, unless `readOnly`. */
+  readonly file: string;
+  /** The workspace folder: paths inside it are stored relative to it. */
+  readonly root: string;
+  /** For `status` and the like: never writes, refuses a missing or outdated file. Default false. */
+  readonly readOnly?: boolean;
+  /** The clock in POSIX milliseconds, for tests. Default `Date.now`. */
+  readonly now?: () => number;
+}
+
+/** A waiting statement blocks the event loop, heartbeats included, so a writer waits briefly. */
+const WRITER_BUSY_TIMEOUT_MS = 5_000;
+/** A report has nothing else to do than wait (TRACK-11). */
+const READER_BUSY_TIMEOUT_MS = 60_000;
+
+/**
+ * Opens a ledger; makes or upgrades the file when it may write.
+ *
+ * @throws PipelineError `config_invalid` when the file is no ledger, was written by a newer version, or (read-only) is
+ *   missing or needs an upgrade; the file is unchanged then
+ */
+export async function openSqliteLedger(options: SqliteLedgerOptions): Promise<SqlLedger> {
+  const file = resolve(options.file);
+  const readOnly = options.readOnly ?? false;
+  const applied = appliedMigrations(file);
+  const pending = Object.keys(MIGRATIONS).filter((name) => !applied.includes(name));
+  if (readOnly && pending.length > 0) throw notReadable(file, applied.length > 0);
+
+  if (!readOnly) mkdirSync(dirname(file), { recursive: true });
+  const sqlite = openFile(file, readOnly);
+  const db = new Kysely<LedgerTables>({ dialect: new LedgerDialect({ database: sqlite }) });
+  try {
+    if (pending.length > 0) await migrate(db);
+  } catch (error) {
+    sqlite.close();
+    throw error;
+  }
+  return createSqlLedger({
+    db,
+    root: options.root,
+    now: options.now ?? Date.now,
+    disconnect: () => {
+      sqlite.close();
+    },
+  });
+}
+
+function openFile(file: string, readOnly: boolean): Database.Database {
+  const timeout = readOnly ? READER_BUSY_TIMEOUT_MS : WRITER_BUSY_TIMEOUT_MS;
+  const sqlite = new Database(file, { readonly: readOnly, fileMustExist: readOnly, timeout });
+  sqlite.pragma(`busy_timeout = ${timeout}`);
+  if (!readOnly) {
+    sqlite.pragma('journal_mode = WAL');
+    // A power cut may take back the last commits, never tear the file; manifests and the telemetry CSV heal that.
+    sqlite.pragma('synchronous = NORMAL');
+    sqlite.pragma('foreign_keys = ON');
+  }
+  return sqlite;
+}
+
+/** Names of the migrations a file has seen, in order; none for a missing or empty file. */
+function appliedMigrations(file: string): string[] {
+  if (!existsSync(file) || statSync(file).size === 0) return [];
+  let names: string[] | null;
+  try {
+    names = readMigrationNames(file);
+  } catch (error) {
+    throw new PipelineError('config_invalid', `Cannot read the ledger ${file}: ${(error as Error).message}.`, {
+      hint: 'Is it a reachback ledger, and readable by you? Move it away or choose another workspace folder. Nothing was changed.',
+      cause: error,
+    });
+  }
+  if (names === null) {
+    throw new PipelineError('config_invalid', `${file} is a database, but not a reachback ledger.`, {
+      hint: 'Move it away or choose another workspace folder. Nothing was changed.',
+    });
+  }
+  const unknown = names.filter((name) => !(name in MIGRATIONS));
+  if (unknown.length > 0) {
+    throw new PipelineError(
+      'config_invalid',
+      `The ledger ${file} was written by a newer reachback: this version does not know its schema step ${unknown.join(', ')}.`,
+      { hint: 'Use the newer reachback for this workspace, or choose another workspace folder. Nothing was changed.' },
+    );
+  }
+  return names;
+}
+
+/** Null when the file has tables, yet not ours. */
+function readMigrationNames(file: string): string[] | null {
+  const sqlite = new Database(file, { readonly: true, fileMustExist: true, timeout: WRITER_BUSY_TIMEOUT_MS });
+  try {
+    const tables = sqlite.prepare<[], { name: string }>(`select name from sqlite_schema where type = 'table'`).all();
+    if (tables.length === 0) return [];
+    if (!tables.some((table) => table.name === 'kysely_migration')) return null;
+    const rows = sqlite.prepare<[], { name: string }>('select name from kysely_migration order by name').all();
+    return tables.some((table) => table.name === 'attempts') ? rows.map((row) => row.name) : null;
+  } finally {
+    sqlite.close();
+  }
+}
+
+function notReadable(file: string, outdated: boolean): PipelineError {
+  const message = outdated ? `The ledger ${file} has an older schema.` : `There is no ledger at ${file}.`;
+  const hint = outdated
+    ? 'Run any command that writes to this workspace (such as `reachback run`) once: it upgrades the file.'
+    : 'Check the workspace folder, or start a run there first.';
+  return new PipelineError('config_invalid', message, { hint });
+}
+
+/** Applies what is missing in one transaction: all of it or nothing, also when two processes begin at once. */
+async function migrate(db: Kysely<LedgerTables>): Promise<void> {
+  await db.transaction().execute(async (transaction) => {
+    const provider = { getMigrations: () => Promise.resolve({ ...MIGRATIONS }) };
+    const { error } = await new Migrator({ db: transaction, provider }).migrateToLatest();
+    if (error !== undefined) throw error;
+  });
+}
+
+/** SQLite as it is: schema changes are transactional, and a transaction that writes takes the lock when it begins. */
+class LedgerDialect extends SqliteDialect {
+  readonly #config: SqliteDialectConfig;
+
+  constructor(config: SqliteDialectConfig) {
+    super(config);
+    this.#config = config;
+  }
+
+  override createDriver(): Driver {
+    return new LedgerDriver(this.#config);
+  }
+
+  override createAdapter(): SqliteAdapter {
+    return new LedgerAdapter();
+  }
+}
+
+class LedgerDriver extends SqliteDriver {
+  override async beginTransaction(connection: DatabaseConnection, settings?: TransactionSettings): Promise<void> {
+    // A deferred transaction that reads before it writes fails at once with SQLITE_BUSY when another process wrote in between.
+    const begin = settings?.accessMode === 'read only' ? 'begin' : 'begin immediate';
+    await connection.executeQuery(CompiledQuery.raw(begin));
+  }
+}
+
+class LedgerAdapter extends SqliteAdapter {
+  override get supportsTransactionalDdl(): boolean {
+    return true;
+  }
+}

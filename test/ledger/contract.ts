@@ -1,0 +1,538 @@
+/** What every ledger promises, whatever database it stands on. Call with a factory inside a test file. */
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import type { Stage } from '../../src/core/backfill/types.ts';
+import { parseProductSlug } from '../../src/core/product.ts';
+import { addDays } from '../../src/core/time/day.ts';
+import type { Day } from '../../src/core/time/day.ts';
+import type { DayFacts, StageClosing } from '../../src/ledger/ledger.ts';
+import type { SqlLedger } from '../../src/ledger/sql-ledger.ts';
+import {
+  DAY,
+  NEXT_DAY,
+  PROVISIONAL,
+  QUICKLOOK,
+  attempt,
+  createClock,
+  download,
+  product,
+  slice,
+  temporaryFolder,
+} from './support.ts';
+
+/** Opens a new, empty ledger whose workspace is `root`. */
+export type LedgerFactory = (root: string, now: () => number) => Promise<SqlLedger>;
+
+const DESTINATION = 'file:///mnt/out';
+const COUNTS = { records: 8, distinctReadings: 7, recordsPerSensor: { '?': 1, 'REACH-101': 7 } };
+
+export function describeLedger(name: string, open: LedgerFactory): void {
+  async function setUp() {
+    const root = temporaryFolder();
+    const clock = createClock();
+    const ledger = await open(root, clock.now);
+    const factsOf = async (day: Day = DAY, destination: string | null = null): Promise<DayFacts> =>
+      (await ledger.dayFacts(QUICKLOOK, day, day, destination))[0]!;
+    const rows = () => ledger.attemptsAfter(0, 1000);
+    return { root, clock, ledger, factsOf, rows };
+  }
+
+  const downloaded = (root: string): StageClosing => ({
+    status: 'DOWNLOADED',
+    seconds: 0.006,
+    records: 8,
+    sizeBytes: 629,
+    path: download(root).path,
+  });
+  const processed = (root: string): StageClosing => ({
+    status: 'PROCESSED',
+    seconds: 0.002,
+    sizeBytes: 2_000_000,
+    path: product(root).path,
+    inputPath: download(root).path,
+  });
+  const uploaded: StageClosing = { status: 'UPLOADED', seconds: 0.5, bucket: DESTINATION, key: 'l1c/x.cdf' };
+
+  describe(`${name}: attempts`, () => {
+    test('a PENDING row and the row that closes it share run and start time (TEL-5)', async () => {
+      const { root, clock, ledger, rows } = await setUp();
+      await ledger.openStage(attempt());
+      clock.advance(7);
+      await ledger.closeStage(attempt(), downloaded(root));
+      const [opening, closing] = await rows();
+      expect(opening).toMatchObject({ status: 'DOWNLOAD_PENDING', finished_at: null, expected: 1_105_920 });
+      expect(closing).toMatchObject({
+        status: 'DOWNLOADED',
+        run_id: 'run-1',
+        started_at: '2025-11-21T05:05:54.414000+00:00',
+        finished_at: '2025-11-21T05:05:54.421000+00:00',
+        records: 8,
+        expected: 1_105_920,
+      });
+    });
+
+    test('every stage method twice leaves what once leaves', async () => {
+      const { root, clock, ledger, rows } = await setUp();
+      const build = attempt({ stage: 'build' });
+      const upload = attempt({ stage: 'upload', destination: DESTINATION });
+      const steps = [
+        () => ledger.openStage(attempt()),
+        () => ledger.closeStage(attempt(), downloaded(root)),
+        () => ledger.openStage(build),
+        () => ledger.closeStage(build, processed(root)),
+        () => ledger.openStage(upload),
+        () => ledger.closeStage(upload, uploaded),
+        () => ledger.recordNoInput('run-1', QUICKLOOK, NEXT_DAY),
+        () => ledger.failStage(attempt({ workflowRunId: 'wf-2' }), FAILURE),
+      ];
+      for (const step of steps) {
+        await step();
+        const once = await rows();
+        clock.advance(1000);
+        await step();
+        expect(await rows()).toEqual(once);
+      }
+      expect((await rows()).map((row) => row.status)).toEqual([
+        'DOWNLOAD_PENDING',
+        'DOWNLOADED',
+        'PROCESS_PENDING',
+        'PROCESSED',
+        'UPLOAD_PENDING',
+        'UPLOADED',
+        'SKIPPED_NO_INPUT',
+        'DOWNLOAD_PENDING',
+        'FAILED',
+      ]);
+    });
+
+    test('a stage that was not opened is opened by its end', async () => {
+      const { root, ledger, rows } = await setUp();
+      await ledger.closeStage(attempt(), downloaded(root));
+      expect((await rows()).map((row) => row.status)).toEqual(['DOWNLOAD_PENDING', 'DOWNLOADED']);
+    });
+
+    test('process rows copy what the download told; the input path is the one used (TEL-6)', async () => {
+      const { root, ledger, rows } = await setUp();
+      await ledger.closeStage(attempt(), downloaded(root));
+      const brought = join(root, 'downloads', 'REACH-ALL_20250901T000000_by-hand.csv');
+      await ledger.closeStage(attempt({ stage: 'build' }), { ...processed(root), inputPath: brought } as StageClosing);
+      const told = { records: 8, expected: 1_105_920, download_seconds: 0.006, artifact_bytes: 629 };
+      const [, , opening, closing] = await rows();
+      expect(opening).toMatchObject({ ...told, status: 'PROCESS_PENDING', artifact_path: download(root).path });
+      expect(closing).toMatchObject({ ...told, status: 'PROCESSED', artifact_path: brought, build_seconds: 0.002 });
+    });
+
+    test('upload rows carry the present product, failed ones too (TEL columns 19–21)', async () => {
+      const { root, ledger, rows } = await setUp();
+      await ledger.closeStage(attempt(), downloaded(root));
+      await ledger.closeStage(attempt({ stage: 'build' }), processed(root));
+      await ledger.putArtifact(product(root, { path: join(root, 'products', 'v1.0.1.cdf'), sizeBytes: 5 }));
+      const upload = attempt({ stage: 'upload', destination: DESTINATION });
+      await ledger.failStage(upload, { ...FAILURE, stage: 'upload' });
+      const carried = { build_seconds: 0.002, product_bytes: 5, product_path: join(root, 'products', 'v1.0.1.cdf') };
+      const [opening, closing] = (await rows()).slice(-2);
+      expect(opening).toMatchObject({ ...carried, status: 'UPLOAD_PENDING', upload_seconds: null });
+      expect(closing).toMatchObject({ ...carried, status: 'FAILED', upload_seconds: 0, bucket: null });
+    });
+
+    test.for<[Stage, string, string]>([
+      ['download', 'DOWNLOAD_PENDING', 'download_seconds'],
+      ['build', 'PROCESS_PENDING', 'build_seconds'],
+      ['upload', 'UPLOAD_PENDING', 'upload_seconds'],
+    ])(
+      'a day given up in %s: PENDING, then FAILED with the seconds of that stage (TEL-21)',
+      async ([stage, pending, seconds]) => {
+        const { clock, ledger, rows } = await setUp();
+        const failing = attempt({ stage, destination: DESTINATION });
+        await ledger.openStage(failing);
+        clock.advance(1500);
+        await ledger.failStage(failing, { stage, kind: 'slice_exhausted', message: 'HTTP 503,\nsix times' });
+        const [opening, closing] = await rows();
+        expect(opening).toMatchObject({ status: pending });
+        expect(closing).toMatchObject({
+          status: 'FAILED',
+          stage,
+          started_at: opening?.started_at,
+          error_type: 'slice_exhausted',
+          error_message: 'HTTP 503,\nsix times',
+          [seconds]: 1.5,
+        });
+      },
+    );
+
+    test('a failed count has one row, told as the failure of the download it belongs to', async () => {
+      const { root, clock, ledger, rows, factsOf } = await setUp();
+      await ledger.closeStage(attempt(), downloaded(root));
+      clock.advance(500);
+      await ledger.failStage(attempt({ stage: 'count' }), { ...FAILURE, stage: 'count' });
+      const all = await rows();
+      expect(all.map((row) => row.status)).toEqual(['DOWNLOAD_PENDING', 'DOWNLOADED', 'FAILED']);
+      expect(all[2]?.started_at).toBe(all[0]?.started_at);
+      expect((await factsOf()).download).toMatchObject({
+        status: 'FAILED',
+        stage: 'count',
+        errorType: 'slice_exhausted',
+      });
+    });
+
+    test('a day is given up once per workflow run, and again by the next run', async () => {
+      const { ledger, rows } = await setUp();
+      await ledger.failStage(attempt(), FAILURE);
+      await ledger.failStage(attempt({ stage: 'build' }), { ...FAILURE, stage: 'build' });
+      await ledger.failStage(attempt({ workflowRunId: 'wf-2' }), FAILURE);
+      expect((await rows()).filter((row) => row.status === 'FAILED').map((row) => row.workflow_run_id)).toEqual([
+        'wf-1',
+        'wf-2',
+      ]);
+    });
+
+    test('no input is told only on change (TEL-19, TEL-D13)', async () => {
+      const { root, ledger, rows } = await setUp();
+      await ledger.recordNoInput('run-1', QUICKLOOK, DAY);
+      await ledger.recordNoInput('run-2', QUICKLOOK, DAY);
+      await ledger.closeStage(attempt({ stage: 'build' }), processed(root));
+      await ledger.recordNoInput('run-2', QUICKLOOK, DAY);
+      const noInput = (await rows()).filter((row) => row.status === 'SKIPPED_NO_INPUT');
+      expect(noInput.map((row) => row.run_id)).toEqual(['run-1', 'run-2']);
+      expect(noInput[0]?.started_at).toBe(noInput[0]?.finished_at);
+    });
+
+    test('the same day to two destinations are two attempts', async () => {
+      const { ledger, rows } = await setUp();
+      await ledger.closeStage(attempt({ stage: 'upload', destination: 'file:///a' }), uploaded);
+      await ledger.closeStage(attempt({ stage: 'upload', destination: 'file:///b' }), uploaded);
+      expect((await rows()).map((row) => `${row.status} ${row.destination}`)).toEqual([
+        'UPLOAD_PENDING file:///a',
+        'UPLOADED file:///a',
+        'UPLOAD_PENDING file:///b',
+        'UPLOADED file:///b',
+      ]);
+    });
+
+    test('an end that does not fit the stage, and a PENDING row of the count, are refused', async () => {
+      const { root, ledger, rows } = await setUp();
+      await expect(ledger.closeStage(attempt({ stage: 'build' }), downloaded(root))).rejects.toThrow(RangeError);
+      await expect(ledger.openStage(attempt({ stage: 'count' }))).rejects.toThrow(/count has no row/);
+      expect(await rows()).toEqual([]);
+    });
+  });
+
+  describe(`${name}: facts of days`, () => {
+    test('a range gives one entry per day, ascending, also for days without any row', async () => {
+      const { ledger } = await setUp();
+      const facts = await ledger.dayFacts(QUICKLOOK, DAY, addDays(DAY, 2), null);
+      expect(facts.map(({ day }) => day)).toEqual(['2025-09-01', '2025-09-02', '2025-09-03']);
+      const nothing = { download: null, build: null, upload: null, artifact: null, productFile: null, delivery: null };
+      expect(facts[1]).toEqual({ day: '2025-09-02', counts: null, ...nothing });
+    });
+
+    test('the latest word of each phase stands beside the others (TEL-20); the upload per destination', async () => {
+      const { root, ledger, factsOf } = await setUp();
+      await ledger.closeStage(attempt(), downloaded(root));
+      await ledger.openStage(attempt({ stage: 'build' }));
+      await ledger.closeStage(attempt({ stage: 'upload', destination: DESTINATION }), uploaded);
+      await ledger.failStage(attempt({ workflowRunId: 'wf-2', stage: 'upload', destination: 'file:///b' }), FAILURE);
+      const statuses = async (destination: string | null) => {
+        const { download: phase1, build, upload } = await factsOf(DAY, destination);
+        return [phase1?.status, build?.status, upload?.status];
+      };
+      expect(await statuses(DESTINATION)).toEqual(['DOWNLOADED', 'PROCESS_PENDING', 'UPLOADED']);
+      expect(await statuses('file:///b')).toEqual(['DOWNLOADED', 'PROCESS_PENDING', 'FAILED']);
+      expect(await statuses(null)).toEqual(['DOWNLOADED', 'PROCESS_PENDING', undefined]);
+    });
+
+    test('order of writing decides, not the clock (TEL-D10)', async () => {
+      const { root, clock, ledger, factsOf } = await setUp();
+      await ledger.failStage(attempt({ workflowRunId: 'wf-future' }), FAILURE);
+      clock.advance(-3_600_000);
+      await ledger.closeStage(attempt({ workflowRunId: 'wf-2' }), downloaded(root));
+      expect((await factsOf()).download?.status).toBe('DOWNLOADED');
+    });
+
+    test('products do not see each other', async () => {
+      const { root, ledger } = await setUp();
+      await ledger.closeStage(attempt(), downloaded(root));
+      await ledger.putArtifact(download(root));
+      const [facts] = await ledger.dayFacts(PROVISIONAL, DAY, DAY, null);
+      expect(facts).toMatchObject({ download: null, artifact: null });
+    });
+  });
+
+  describe(`${name}: files`, () => {
+    test('a file comes back as it was put, with absolute path and the fraction of its time', async () => {
+      const { root, ledger, factsOf } = await setUp();
+      const outside = product(root, { path: '/elsewhere/reach_all.cdf' });
+      await ledger.putArtifact(download(root));
+      await ledger.putArtifact(outside);
+      expect(await factsOf()).toMatchObject({ artifact: download(root), productFile: outside });
+    });
+
+    test('putting the same file again refreshes it; another hash or path supersedes the former', async () => {
+      const { root, ledger, factsOf } = await setUp();
+      await ledger.putArtifact(download(root));
+      await ledger.putArtifact(download(root, { mtimeMs: 5, createdAt: '2026-01-01T00:00:00.000Z' }));
+      expect((await factsOf()).artifact).toEqual(download(root, { mtimeMs: 5 }));
+      const next = download(root, { sha256: 'd'.repeat(64) });
+      const moved = download(root, { path: join(root, 'other.csv') });
+      for (const row of [next, moved, download(root)]) {
+        await ledger.putArtifact(row);
+        await ledger.putArtifact(row);
+        expect((await factsOf()).artifact).toEqual(row);
+      }
+    });
+
+    test('a path has one owner; another product is refused by name (UDL-27, CDF-D1)', async () => {
+      const { root, ledger } = await setUp();
+      await ledger.putArtifact(download(root));
+      expect(await ledger.artifactOwner(download(root).path)).toEqual({ product: QUICKLOOK, day: DAY });
+      expect(await ledger.artifactOwner(join(root, 'nobody.csv'))).toBeNull();
+      await expect(ledger.putArtifact(download(root, { product: PROVISIONAL }))).rejects.toMatchObject({
+        kind: 'path_owned',
+        message: expect.stringContaining(QUICKLOOK),
+      });
+      await ledger.putArtifact(download(root, { path: join(root, 'moved.csv') }));
+      expect(await ledger.artifactOwner(download(root).path)).toBeNull();
+    });
+
+    test('files of other products on the same days can be listed', async () => {
+      const { root, ledger } = await setUp();
+      await ledger.putArtifact(download(root));
+      await ledger.putArtifact(product(root, { product: PROVISIONAL, day: NEXT_DAY }));
+      const others = await ledger.artifactsOfOthers(QUICKLOOK, DAY, NEXT_DAY);
+      expect(others).toEqual([{ kind: 'product', product: PROVISIONAL, day: NEXT_DAY, path: product(root).path }]);
+      expect(await ledger.artifactsOfOthers(QUICKLOOK, DAY, DAY)).toEqual([]);
+    });
+
+    test('a file removed on purpose is known as such until it is made again', async () => {
+      const { root, ledger, factsOf } = await setUp();
+      await ledger.putArtifact(download(root));
+      await ledger.releaseArtifact(download(root).path);
+      await ledger.releaseArtifact(download(root).path);
+      expect((await factsOf()).artifact?.releasedAt).toBe('2025-11-21T05:05:54.414Z');
+      await ledger.putArtifact(download(root));
+      expect((await factsOf()).artifact?.releasedAt).toBeUndefined();
+    });
+
+    test('counts belong to one content: those of a former file are not shown', async () => {
+      const { root, ledger, factsOf } = await setUp();
+      await ledger.putArtifact(download(root));
+      await ledger.putCounts(QUICKLOOK, DAY, 'e'.repeat(64), COUNTS);
+      expect((await factsOf()).counts).toBeNull();
+      await ledger.putCounts(QUICKLOOK, DAY, 'a'.repeat(64), { ...COUNTS, records: 9 });
+      await ledger.putCounts(QUICKLOOK, DAY, 'a'.repeat(64), COUNTS);
+      expect((await factsOf()).counts).toEqual(COUNTS);
+    });
+
+    test('a delivery is known for its destination alone, the latest one', async () => {
+      const { ledger, factsOf } = await setUp();
+      const delivery = {
+        product: QUICKLOOK,
+        day: DAY,
+        destination: DESTINATION,
+        key: 'l1c/x.cdf',
+        sizeBytes: 5,
+        sha256: 'b'.repeat(64),
+        deliveredAt: '2025-11-21T05:05:54.421Z',
+      };
+      await ledger.putDelivery({ ...delivery, sizeBytes: 4 });
+      await ledger.putDelivery(delivery);
+      expect((await factsOf(DAY, DESTINATION)).delivery).toEqual(delivery);
+      expect((await factsOf(DAY, 'file:///b')).delivery).toBeNull();
+      expect((await factsOf(DAY, null)).delivery).toBeNull();
+    });
+
+    test('a generation date is stamped once per input, profile and writer', async () => {
+      const { ledger } = await setUp();
+      expect(await ledger.generationDate('in', 'parity', 'w 1', '2025-11-21')).toBe('2025-11-21');
+      expect(await ledger.generationDate('in', 'parity', 'w 1', '2026-01-01')).toBe('2025-11-21');
+      expect(await ledger.generationDate('in', 'istp', 'w 1', '2026-01-01')).toBe('2026-01-01');
+      expect(await ledger.generationDate('in', 'parity', 'w 2', '2026-01-01')).toBe('2026-01-01');
+    });
+
+    test('hashes of files brought by hand are remembered per folder', async () => {
+      const { root, ledger } = await setUp();
+      const file = { path: join(root, 'in', 'a.csv'), sizeBytes: 5, mtimeMs: 1.5, sha256: 'f'.repeat(64) };
+      await ledger.putInputFile({ ...file, mtimeMs: 1 });
+      await ledger.putInputFile(file);
+      await ledger.putInputFile({ ...file, path: join(root, 'in', 'deeper', 'a.csv') });
+      await ledger.putInputFile({ ...file, path: '/elsewhere/a.csv' });
+      expect(await ledger.inputFiles(join(root, 'in'))).toEqual([file]);
+      expect((await ledger.inputFiles('/elsewhere')).map(({ path }) => path)).toEqual(['/elsewhere/a.csv']);
+      expect(await ledger.inputFiles(root)).toEqual([]);
+    });
+  });
+
+  describe(`${name}: adoption`, () => {
+    test('a file left without a row closes the PENDING row of the stage that was killed', async () => {
+      const { root, ledger, factsOf, rows } = await setUp();
+      await ledger.openStage(attempt());
+      const row = download(root, { mtimeMs: Date.parse('2025-11-21T05:06:00.414Z') });
+      await ledger.adoptArtifact(row, { counts: COUNTS, inputPath: null });
+      const once = await rows();
+      await ledger.adoptArtifact(row, { counts: COUNTS, inputPath: null });
+      expect(await rows()).toEqual(once);
+      expect(once.at(-1)).toMatchObject({
+        status: 'DOWNLOADED',
+        workflow_run_id: 'wf-1',
+        started_at: once[0]?.started_at,
+        finished_at: '2025-11-21T05:06:00.414000+00:00',
+        download_seconds: 6,
+        records: 8,
+        artifact_path: row.path,
+      });
+      expect(await factsOf()).toMatchObject({ artifact: row, counts: COUNTS, download: { status: 'DOWNLOADED' } });
+      await ledger.closeStage(attempt(), downloaded(root));
+      expect(await rows()).toEqual(once);
+    });
+
+    test('a product likewise; a day without a PENDING row gets no row', async () => {
+      const { root, ledger, rows } = await setUp();
+      await ledger.openStage(attempt({ stage: 'build' }));
+      await ledger.adoptArtifact(product(root), { counts: null, inputPath: '/in/a.csv' });
+      await ledger.adoptArtifact(download(root), { counts: null, inputPath: null });
+      expect((await rows()).map((row) => row.status)).toEqual(['PROCESS_PENDING', 'PROCESSED']);
+      expect((await rows())[1]).toMatchObject({ product_path: product(root).path, artifact_path: '/in/a.csv' });
+    });
+  });
+
+  describe(`${name}: slices`, () => {
+    test('a slice is kept by its start; the latest word stands; times stay exact', async () => {
+      const { ledger } = await setUp();
+      const later = slice({ startMs: slice().endMs, endMs: slice().endMs + 300_000, status: 'empty', records: 0 });
+      await ledger.putSlice(later);
+      await ledger.putSlice(slice({ status: 'failed', failures: 3, errorKind: 'wrong_kind', errorDetail: '<html>' }));
+      await ledger.putSlice(slice());
+      await ledger.putSlice(slice());
+      expect(await ledger.slices(QUICKLOOK, DAY)).toEqual([slice(), later]);
+      expect(await ledger.slices(PROVISIONAL, DAY)).toEqual([]);
+    });
+
+    test('a new run may ask again: failure counts of the day go back to 0', async () => {
+      const { ledger } = await setUp();
+      await ledger.putSlice(slice({ status: 'failed', failures: 6 }));
+      await ledger.putSlice(slice({ day: NEXT_DAY, failures: 2 }));
+      await ledger.resetSliceFailures(QUICKLOOK, DAY);
+      await ledger.resetSliceFailures(QUICKLOOK, DAY);
+      expect((await ledger.slices(QUICKLOOK, DAY))[0]?.failures).toBe(0);
+      expect((await ledger.slices(QUICKLOOK, NEXT_DAY))[0]?.failures).toBe(2);
+    });
+
+    test('slices of another slice mode are dropped', async () => {
+      const { ledger } = await setUp();
+      const { startMs, endMs } = slice();
+      await ledger.putSlice(slice());
+      await ledger.putSlice(slice({ startMs: endMs + 1000, endMs: endMs + 300_000 }));
+      await ledger.retainSlices(QUICKLOOK, DAY, [{ startMs, endMs }]);
+      await ledger.retainSlices(QUICKLOOK, DAY, [{ startMs, endMs }]);
+      expect(await ledger.slices(QUICKLOOK, DAY)).toEqual([slice()]);
+      await ledger.retainSlices(QUICKLOOK, DAY, [{ startMs, endMs: endMs - 1 }]);
+      expect(await ledger.slices(QUICKLOOK, DAY)).toEqual([]);
+    });
+  });
+
+  describe(`${name}: reports`, () => {
+    async function filled() {
+      const set = await setUp();
+      const { root, ledger } = set;
+      await ledger.closeStage(attempt(), downloaded(root));
+      await ledger.putArtifact(download(root));
+      await ledger.putCounts(QUICKLOOK, DAY, 'a'.repeat(64), COUNTS);
+      await ledger.closeStage(attempt({ stage: 'build' }), processed(root));
+      await ledger.putArtifact(product(root));
+      await ledger.closeStage(attempt({ stage: 'upload', destination: DESTINATION }), uploaded);
+      await ledger.putDelivery({
+        product: QUICKLOOK,
+        day: DAY,
+        destination: DESTINATION,
+        key: 'l1c/x.cdf',
+        sizeBytes: 2_000_000,
+        sha256: 'b'.repeat(64),
+        deliveredAt: '2025-11-21T05:05:54.421Z',
+      });
+      await ledger.failStage(attempt({ workflowRunId: 'wf-2', day: NEXT_DAY }), FAILURE);
+      await ledger.failStage(attempt({ workflowRunId: 'wf-3', product: PROVISIONAL }), FAILURE);
+      return set;
+    }
+
+    test('days are counted by their latest status in each phase', async () => {
+      const { ledger } = await filled();
+      expect(await ledger.products()).toEqual([PROVISIONAL, QUICKLOOK]);
+      const state = (phase: string, status: string) => ({
+        product: QUICKLOOK,
+        phase,
+        destination: null,
+        status,
+        days: 1,
+      });
+      expect(await ledger.stateCounts({ product: QUICKLOOK })).toEqual([
+        state('build', 'PROCESSED'),
+        state('download', 'DOWNLOADED'),
+        state('download', 'FAILED'),
+        { ...state('upload', 'UPLOADED'), destination: DESTINATION },
+      ]);
+      expect(await ledger.stateCounts({ first: NEXT_DAY })).toEqual([state('download', 'FAILED')]);
+      expect((await ledger.stateCounts()).map((count) => count.product)).toContain(PROVISIONAL);
+    });
+
+    test('failures name day, phase, cause and run, newest first; a day that went well since is not among them', async () => {
+      const { root, ledger } = await filled();
+      const failures = await ledger.latestFailures(10);
+      expect(failures.map(({ product: slug, day }) => [slug, day])).toEqual([
+        [PROVISIONAL, DAY],
+        [QUICKLOOK, NEXT_DAY],
+      ]);
+      expect(failures[1]).toMatchObject({
+        phase: 'download',
+        kind: FAILURE.kind,
+        message: FAILURE.message,
+        runId: 'run-1',
+        failedAt: '2025-11-21T05:05:54.414000+00:00',
+      });
+      expect(await ledger.latestFailures(1)).toHaveLength(1);
+      await ledger.closeStage(attempt({ workflowRunId: 'wf-4', day: NEXT_DAY }), downloaded(root));
+      expect(await ledger.latestFailures(10, { product: QUICKLOOK })).toEqual([]);
+    });
+
+    test('the day table has records, availability, sizes, seconds and where the product went', async () => {
+      const { root, ledger } = await filled();
+      const lines = await ledger.dayLines({ product: QUICKLOOK });
+      expect(lines.map(({ day }) => day)).toEqual([DAY, NEXT_DAY]);
+      expect(lines[0]).toEqual({
+        product: QUICKLOOK,
+        day: DAY,
+        download: 'DOWNLOADED',
+        build: 'PROCESSED',
+        upload: 'UPLOADED',
+        records: 8,
+        distinctReadings: 7,
+        availabilityPct: (8 / 1_105_920) * 100,
+        downloadBytes: 629,
+        productBytes: 2_000_000,
+        downloadSeconds: 0.006,
+        buildSeconds: 0.002,
+        uploadSeconds: 0.5,
+        productPath: product(root).path,
+        destination: DESTINATION,
+        deliveredKey: 'l1c/x.cdf',
+      });
+      expect(lines[1]).toMatchObject({ download: 'FAILED', build: null, records: null, productPath: null });
+      expect(await ledger.dayLines({ product: QUICKLOOK, last: DAY })).toHaveLength(1);
+    });
+  });
+
+  test(`${name}: a NUL in a message is stored as a readable sign`, async () => {
+    const { ledger, rows } = await setUp();
+    await ledger.failStage(attempt(), { ...FAILURE, message: 'a\0b' });
+    expect((await rows()).at(-1)?.error_message).toBe('a\uFFFDb');
+  });
+
+  test(`${name}: one sensor's product expects one sensor's records`, async () => {
+    const { ledger, rows } = await setUp();
+    const slug = 'reach-101/provisional/json';
+    expect(parseProductSlug(slug).sensor).toBe('REACH-101');
+    await ledger.openStage(attempt({ product: slug }));
+    expect((await rows())[0]?.expected).toBe(34_560);
+  });
+}
+
+const FAILURE = { stage: 'download', kind: 'slice_exhausted', message: 'slice 12 failed 6 times: HTTP 503' } as const;

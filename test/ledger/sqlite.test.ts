@@ -1,0 +1,10 @@
+import { openSqliteLedger } from '../../src/ledger/sqlite.ts';
+import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
+import { describeLedger } from './contract.ts';
+
+describeLedger('SQLite', async (root, now) => {
+  const ledger = await openSqliteLedger({ file: join(root, 'state', 'reachback.db'), root, now });
+  onTestFinished(() => ledger.close());
+  return ledger;
+});
