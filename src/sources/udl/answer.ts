@@ -1,0 +1,73 @@
+/** What is asked of the source and what comes back, as plain values that cross between threads. */
+import type { Product } from '../../core/product.ts';
+import type { RecordCounts } from '../../core/records/counts.ts';
+import type { Slice } from '../../core/slices.ts';
+
+export interface SliceQuery {
+  readonly product: Product;
+  readonly slice: Slice;
+}
+
+/** What a header says before the body is read; for answers other than 2xx. */
+export interface AnswerHeader {
+  readonly status: number;
+  /** Verbatim; null when absent. */
+  readonly retryAfter: string | null;
+  readonly date: string | null;
+}
+
+/**
+ * Why a slice has no usable answer.
+ * - `rate_limited` 429; `auth_rejected` 401, 403; `request_rejected` other statuses that a second try cannot change
+ * - `http_error` 408, 425, 500, 502, 503, 504; `timeout`, `connection_failed` (cut and undecodable bodies too): transport
+ * - `wrong_kind` an answer that is no list of records
+ */
+export type FailureKind =
+  | 'rate_limited'
+  | 'auth_rejected'
+  | 'request_rejected'
+  | 'http_error'
+  | 'timeout'
+  | 'connection_failed'
+  | 'wrong_kind';
+
+export interface SliceFailure {
+  readonly kind: FailureKind;
+  /** Status, content type, host, what is wrong and the readable start of the body; no secrets, at most 1,000 characters. */
+  readonly detail: string;
+  /** First bytes of a wrong body, at most 64 KiB, without secrets; null for other failures. */
+  readonly rawStart: Uint8Array | null;
+  readonly retryAfter: string | null;
+  readonly date: string | null;
+}
+
+interface AnswerFacts {
+  /** Null when no header came. */
+  readonly httpStatus: number | null;
+  /** Bytes of the body after transport decoding. */
+  readonly bodyBytes: number;
+  /** From sending to the end of scanning. */
+  readonly seconds: number;
+}
+
+/** Kept records as they stand in the artifact. */
+export interface SliceData {
+  readonly kind: 'data';
+  /** CSV rows, each ended by CRLF, without a header; or JSON records joined by `, `. */
+  readonly block: Uint8Array<ArrayBuffer>;
+  /** Of `block`, lower-case hexadecimal. */
+  readonly sha256: string;
+  /** Keys in first-seen order; every CSV row has exactly these cells. */
+  readonly columns: readonly string[];
+  readonly counts: RecordCounts;
+  /** Records that came but lie outside `startMs ≤ obTime < endMs`. */
+  readonly outside: number;
+}
+
+export type SliceAnswer = AnswerFacts &
+  (
+    | SliceData
+    | { readonly kind: 'empty' }
+    | { readonly kind: 'failed'; readonly failure: SliceFailure }
+    | { readonly kind: 'cancelled' }
+  );

@@ -1,0 +1,30 @@
+/** Messages between the source and its threads. */
+import type { ArtifactFormat } from '../../core/product.ts';
+import type { Slice } from '../../core/slices.ts';
+import type { AnswerHeader, SliceAnswer } from './answer.ts';
+
+export interface ThreadSettings {
+  /** Scheme, host and port. */
+  readonly origin: string;
+  readonly authorization: string;
+  /** For connecting and between two pieces of an answer, milliseconds. */
+  readonly requestTimeoutMs: number;
+  /** For a whole exchange, milliseconds: ends answers that drip for ever. */
+  readonly exchangeTimeoutMs: number;
+  readonly maxBodyBytes: number;
+}
+
+export interface FetchOrder {
+  readonly type: 'fetch';
+  readonly id: number;
+  /** Path and query. */
+  readonly path: string;
+  readonly slice: Slice;
+  readonly format: ArtifactFormat;
+}
+
+export type ToThread = FetchOrder | { readonly type: 'cancel'; readonly id: number };
+
+export type FromThread =
+  | { readonly type: 'header'; readonly id: number; readonly header: AnswerHeader }
+  | { readonly type: 'answer'; readonly id: number; readonly answer: SliceAnswer };

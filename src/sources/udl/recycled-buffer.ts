@@ -1,0 +1,44 @@
+/**
+ * A byte buffer that grows and is used again: fresh memory of several megabytes for each answer would cost more than
+ * scanning it. The byte at `length` is always writable, so that a scanner can put an end mark there.
+ */
+export class RecycledBuffer {
+  bytes = new Uint8Array(4 << 20);
+  length = 0;
+
+  /** Makes room for `extra` more bytes and the end mark. */
+  reserve(extra: number): void {
+    const needed = this.length + extra + 1;
+    if (needed <= this.bytes.length) return;
+    const bigger = new Uint8Array(Math.max(needed, this.bytes.length * 2));
+    bigger.set(this.bytes.subarray(0, this.length));
+    this.bytes = bigger;
+  }
+
+  append(chunk: Uint8Array): void {
+    this.reserve(chunk.length);
+    this.bytes.set(chunk, this.length);
+    this.length += chunk.length;
+  }
+
+  view(): Uint8Array {
+    return this.bytes.subarray(0, this.length);
+  }
+}
+
+/** Buffers above this are left to the garbage collector: one huge answer must not cost memory for ever. */
+const LARGEST_KEPT_BYTES = 32 << 20;
+
+export class BufferPool {
+  readonly #free: RecycledBuffer[] = [];
+
+  take(): RecycledBuffer {
+    return this.#free.pop() ?? new RecycledBuffer();
+  }
+
+  giveBack(buffer: RecycledBuffer): void {
+    if (buffer.bytes.length > LARGEST_KEPT_BYTES) return;
+    buffer.length = 0;
+    this.#free.push(buffer);
+  }
+}

@@ -1,0 +1,195 @@
+/** The source as the rest of the program sees it: one method that fetches one slice, over a few threads. */
+import { Worker } from 'node:worker_threads';
+import { PipelineError } from '../../core/errors.ts';
+import type { Secret } from '../../core/secret.ts';
+import type { AnswerHeader, SliceAnswer, SliceQuery } from './answer.ts';
+import type { FetchOrder, FromThread, ThreadSettings, ToThread } from './protocol.ts';
+import { slicePath } from './request.ts';
+
+export interface UdlSourceOptions {
+  /** Scheme, host, port, and a path in front of `/udl/…` if there is one. */
+  readonly baseUrl: string;
+  /** The `Authorization` value, verbatim (UDL-5). */
+  readonly token: Secret;
+  /** Threads that fetch and scan; default 2. */
+  readonly threads?: number;
+  /** For connecting and between two pieces of an answer, milliseconds; default 120,000 (UDL-6). */
+  readonly requestTimeoutMs?: number;
+  /** For a whole exchange, milliseconds; default 600,000. */
+  readonly exchangeTimeoutMs?: number;
+  /** Largest answer taken, bytes; default 128 MiB. */
+  readonly maxBodyBytes?: number;
+}
+
+export interface FetchHooks {
+  readonly signal?: AbortSignal;
+  /** Called as soon as the header of an answer other than 2xx is read, before its body. */
+  readonly onHeader?: (header: AnswerHeader) => void;
+}
+
+export interface UdlSource {
+  /** Host and port, for messages. */
+  readonly host: string;
+  /**
+   * Sends one request now, and once. Failures of the source are answers too; the caller decides what follows.
+   *
+   * @throws PipelineError `invariant_broken` when a thread ends unexpectedly
+   */
+  fetchSlice(query: SliceQuery, hooks?: FetchHooks): Promise<SliceAnswer>;
+  /** Cancels what is under way and ends the threads. */
+  close(): Promise<void>;
+}
+
+/** @throws PipelineError `config_invalid` when the token cannot be a header value or the address is none */
+export function createUdlSource(options: UdlSourceOptions): UdlSource {
+  const { baseUrl, token } = options;
+  if (!/^[\x20-\x7e\t]+$/.test(token.reveal())) {
+    throw new PipelineError(
+      'config_invalid',
+      'The UDL token has characters that no HTTP header can carry, or is empty.',
+      {
+        hint: 'Set BASICAUTH to the Authorization value on one line, such as "Basic <base64 of user:password>".',
+      },
+    );
+  }
+  if (!URL.canParse(baseUrl)) {
+    throw new PipelineError('config_invalid', `The address of the UDL, "${baseUrl}", is no URL.`, {
+      hint: 'Set UDL_BASE_URL to an address such as https://unifieddatalibrary.com.',
+    });
+  }
+  const url = new URL(baseUrl);
+  return new ThreadedSource(url, Math.max(1, options.threads ?? 2), {
+    origin: url.origin,
+    authorization: token.reveal(),
+    requestTimeoutMs: options.requestTimeoutMs ?? 120_000,
+    exchangeTimeoutMs: options.exchangeTimeoutMs ?? 600_000,
+    maxBodyBytes: options.maxBodyBytes ?? 128 << 20,
+  });
+}
+
+class ThreadedSource implements UdlSource {
+  readonly host: string;
+  readonly #pathPrefix: string;
+  readonly #settings: ThreadSettings;
+  readonly #threads: FetchThread[];
+  #nextId = 0;
+
+  constructor(url: URL, threads: number, settings: ThreadSettings) {
+    this.host = url.host;
+    this.#pathPrefix = url.pathname.replace(/\/+$/, '');
+    this.#settings = settings;
+    this.#threads = Array.from({ length: threads }, () => new FetchThread(this.#settings));
+  }
+
+  async fetchSlice(query: SliceQuery, { signal, onHeader }: FetchHooks = {}): Promise<SliceAnswer> {
+    const idlest = this.#threads.reduce((best, thread) => (thread.underWay < best.underWay ? thread : best));
+    const id = (this.#nextId += 1);
+    const answer = idlest.run(
+      {
+        type: 'fetch',
+        id,
+        path: this.#pathPrefix + slicePath(query),
+        slice: query.slice,
+        format: query.product.format,
+      },
+      onHeader,
+    );
+    const cancel = (): void => idlest.cancel(id);
+    if (signal?.aborted) cancel();
+    signal?.addEventListener('abort', cancel, { once: true });
+    try {
+      return await answer;
+    } finally {
+      signal?.removeEventListener('abort', cancel);
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#threads.map((thread) => thread.close()));
+  }
+}
+
+interface Order {
+  readonly resolve: (answer: SliceAnswer) => void;
+  readonly reject: (error: Error) => void;
+  readonly onHeader: ((header: AnswerHeader) => void) | undefined;
+}
+
+/** A thread that is started when first needed, and again after it died. It keeps the process alive only while at work. */
+class FetchThread {
+  readonly #settings: ThreadSettings;
+  readonly #orders = new Map<number, Order>();
+  #worker: Worker | null = null;
+  #closed = false;
+
+  constructor(settings: ThreadSettings) {
+    this.#settings = settings;
+  }
+
+  get underWay(): number {
+    return this.#orders.size;
+  }
+
+  run(order: FetchOrder, onHeader: Order['onHeader']): Promise<SliceAnswer> {
+    return new Promise((resolve, reject) => {
+      this.#orders.set(order.id, { resolve, reject, onHeader });
+      const worker = (this.#worker ??= this.#start());
+      worker.ref();
+      this.#send(worker, order);
+    });
+  }
+
+  cancel(id: number): void {
+    if (this.#worker) this.#send(this.#worker, { type: 'cancel', id });
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#worker?.terminate();
+  }
+
+  #send(worker: Worker, message: ToThread): void {
+    worker.postMessage(message, []);
+  }
+
+  #start(): Worker {
+    const worker = new Worker(new URL('./thread.ts', import.meta.url), {
+      workerData: this.#settings,
+      name: 'udl-fetch',
+    });
+    worker.unref();
+    let cause: unknown;
+    worker.on('message', (message: FromThread) => this.#receive(message));
+    worker.on('error', (error) => {
+      cause = error;
+    });
+    worker.on('exit', () => {
+      this.#worker = null;
+      const orders = [...this.#orders.values()];
+      this.#orders.clear();
+      const reason = cause instanceof Error ? `: ${cause.message}` : '';
+      for (const { resolve, reject } of orders) {
+        if (this.#closed) {
+          resolve({ kind: 'cancelled', httpStatus: null, bodyBytes: 0, seconds: 0 });
+          continue;
+        }
+        reject(
+          new PipelineError('invariant_broken', `A thread that fetches slices ended unexpectedly${reason}.`, { cause }),
+        );
+      }
+    });
+    return worker;
+  }
+
+  #receive(message: FromThread): void {
+    const order = this.#orders.get(message.id);
+    if (!order) return;
+    if (message.type === 'header') {
+      order.onHeader?.(message.header);
+      return;
+    }
+    this.#orders.delete(message.id);
+    if (this.#orders.size === 0) this.#worker?.unref();
+    order.resolve(message.answer);
+  }
+}

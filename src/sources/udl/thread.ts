@@ -1,0 +1,90 @@
+/**
+ * What runs in a thread of the source: exchanges under way side by side, scanned one piece at a time, so that a new request
+ * leaves and a 429 is told within milliseconds even while a large answer is being scanned.
+ */
+import { createHash } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
+import { parentPort, workerData } from 'node:worker_threads';
+import { Secret } from '../../core/secret.ts';
+import type { SliceAnswer, SliceData } from './answer.ts';
+import { ExchangeError, createPool, exchange } from './exchange.ts';
+import { createJudge } from './judge.ts';
+import type { FetchOrder, FromThread, ThreadSettings, ToThread } from './protocol.ts';
+import { BufferPool } from './recycled-buffer.ts';
+import type { RecycledBuffer } from './recycled-buffer.ts';
+import { PayloadError, RecordScanner } from './scan/record-scanner.ts';
+
+/** About two milliseconds of scanning. */
+const RECORDS_PER_STEP = 512;
+
+if (!parentPort) throw new Error('src/sources/udl/thread.ts runs as a worker thread only');
+const port = parentPort;
+const settings = workerData as ThreadSettings;
+const pool = createPool(settings);
+const judge = createJudge(new URL(settings.origin).host, new Secret(settings.authorization));
+const buffers = new BufferPool();
+const underWay = new Map<number, AbortController>();
+
+port.on('message', (message: ToThread) => {
+  if (message.type === 'fetch') void serve(message);
+  else underWay.get(message.id)?.abort();
+});
+
+async function serve(order: FetchOrder): Promise<void> {
+  const startedAt = performance.now();
+  const abort = new AbortController();
+  underWay.set(order.id, abort);
+  const body = buffers.take();
+  const out = buffers.take();
+  const answer = await fetchAndScan(order, abort.signal, body, out);
+  buffers.giveBack(body);
+  buffers.giveBack(out);
+  underWay.delete(order.id);
+  const message: FromThread = {
+    type: 'answer',
+    id: order.id,
+    answer: { ...answer, seconds: (performance.now() - startedAt) / 1_000 },
+  };
+  port.postMessage(message, answer.kind === 'data' ? [answer.block.buffer] : []);
+}
+
+async function fetchAndScan(
+  order: FetchOrder,
+  signal: AbortSignal,
+  body: RecycledBuffer,
+  out: RecycledBuffer,
+): Promise<SliceAnswer> {
+  try {
+    const header = await exchange(pool, settings, order.path, body, signal, ({ status, retryAfter, date }) => {
+      port.postMessage({ type: 'header', id: order.id, header: { status, retryAfter, date } } satisfies FromThread);
+    });
+    const facts = { httpStatus: header.status, bodyBytes: body.length, seconds: 0 };
+    const failure = judge.byHeader(header, body.view());
+    if (failure) return { ...facts, kind: 'failed', failure };
+    try {
+      return { ...facts, ...(await scan(order, body, out)) };
+    } catch (error) {
+      if (!(error instanceof PayloadError)) throw error;
+      return { ...facts, kind: 'failed', failure: judge.wrongKind(header, body.view(), error.message) };
+    }
+  } catch (error) {
+    if (!(error instanceof ExchangeError)) throw error;
+    const facts = { httpStatus: error.header?.status ?? null, bodyBytes: body.length, seconds: 0 };
+    if (error.kind === 'cancelled') return { ...facts, kind: 'cancelled' };
+    return { ...facts, kind: 'failed', failure: judge.byError(error) };
+  }
+}
+
+async function scan(
+  order: FetchOrder,
+  body: RecycledBuffer,
+  out: RecycledBuffer,
+): Promise<SliceData | { readonly kind: 'empty' }> {
+  const scanner = new RecordScanner(body, out, order.slice, order.format);
+  while (!scanner.step(RECORDS_PER_STEP)) await setImmediate();
+  const { received, columns, counts, outside } = scanner.result();
+  if (received === 0) return { kind: 'empty' };
+  const block = out.bytes.slice(0, out.length);
+  const sha256 = createHash('sha256').update(block).digest('hex');
+  return { kind: 'data', block, sha256, columns, counts, outside };
+}
