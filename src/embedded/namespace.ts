@@ -17,6 +17,8 @@ const POLL_MS = 50;
 export async function prepareServer(address: string, signal: AbortSignal): Promise<void> {
   const connection = Connection.lazy({
     address,
+    // The loop below is the retry: quick, and over as soon as the signal says so.
+    interceptors: [],
     channelArgs: { 'grpc.initial_reconnect_backoff_ms': 50, 'grpc.max_reconnect_backoff_ms': 200 },
   });
   try {

@@ -22,7 +22,7 @@ export async function requireFreeSpace(path: string, neededBytes: number, explai
     'config_invalid',
     `Not enough disk space at ${path}: about ${formatBytes(neededBytes)} needed (${explain}), ${formatBytes(free)} free.`,
     {
-      hint: 'Free some space, name a folder on a larger disk, shorten the range, or keep less with --keep-downloads none.',
+      hint: 'Free some space, name a folder on a larger disk, shorten the range, or pass --no-space-check when you know the days to be smaller.',
       context: { path, neededBytes, freeBytes: free },
     },
   );

@@ -31,7 +31,10 @@ export interface WorkspacePaths {
   readonly telemetryFile: string;
   readonly ledgerPath: string;
   readonly temporalDatabasePath: string;
+  /** Held by whoever keeps the embedded server up. */
   readonly lockPath: string;
+  /** Held by the worker, the only writer of the files. */
+  readonly workerLockPath: string;
   readonly embeddedFile: string;
   readonly logs: string;
 }
@@ -93,6 +96,7 @@ export async function locateWorkspace(request: WorkspaceRequest): Promise<Locate
     ledgerPath: join(stateDir, 'reachback.db'),
     temporalDatabasePath: join(stateDir, 'temporal.db'),
     lockPath: join(stateDir, 'lock.db'),
+    workerLockPath: join(stateDir, 'worker-lock.db'),
     embeddedFile: join(stateDir, 'embedded.json'),
     logs: join(stateDir, 'logs'),
   };

@@ -2,14 +2,10 @@
 import { execFileSync } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+/** A dead process that nobody has asked about yet (`Z`) still has its id, but no life. */
 export function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-  // A dead process that nobody has asked about yet still has its id.
-  return !field(pid, 'stat').startsWith('Z');
+  const state = field(pid, 'stat');
+  return state !== '' && !state.startsWith('Z');
 }
 
 /** Waits until the process is gone; false when it still lives after `timeoutMs`. */

@@ -10,6 +10,12 @@ import { childrenOf, field, isAlive, isGoneWithin } from './processes.ts';
 
 /** Longer than the guards' five seconds. */
 const GONE_MS = 10_000;
+/** Says when it has stopped listening. */
+const STUBBORN = 'trap "" TERM; echo stubborn; while :; do sleep 0.1; done';
+
+async function stubborn(logPath: string): Promise<void> {
+  await expect.poll(() => readFile(logPath, 'utf8'), { timeout: 20_000 }).toContain('stubborn');
+}
 
 async function superviseHere(command: string, ...args: string[]): Promise<Supervised & { logPath: string }> {
   const cwd = await temporaryFolder();
@@ -31,7 +37,8 @@ describe('a supervised server (design §7)', () => {
   });
 
   test('is ended by force when it does not listen', async () => {
-    const server = await superviseHere('/bin/sh', '-c', 'trap "" TERM; while :; do sleep 0.1; done');
+    const server = await superviseHere('/bin/sh', '-c', STUBBORN);
+    await stubborn(server.logPath);
     server.end();
     expect(await server.ended).toBe('signal 9');
     expect(isAlive(server.pid)).toBe(false);
@@ -95,8 +102,9 @@ describe('SAFE-10: nothing is left when the owner is killed with -9', () => {
   });
 
   test('also when the server does not listen to TERM', async () => {
-    const stubborn = 'trap "" TERM; while :; do sleep 0.1; done';
-    const owner = await startOwner('supervise', await temporaryFolder(), '/bin/sh', '-c', stubborn);
+    const folder = await temporaryFolder();
+    const owner = await startOwner('supervise', folder, '/bin/sh', '-c', STUBBORN);
+    await stubborn(join(folder, 'log'));
     await owner.kill();
     expect(await isGoneWithin(owner.serverPid, GONE_MS)).toBe(true);
   });

@@ -19,7 +19,7 @@ describe('free space before a run (design §5)', () => {
       message: expect.stringMatching(
         /^Not enough disk space at \/.*: about 800\.0 PB needed \(30 days at about 0\.6 GB of CSV each\), [\d.]+ [kMGTP]?B free\.$/,
       ),
-      hint: expect.stringContaining('--keep-downloads none'),
+      hint: expect.stringContaining('larger disk'),
     });
   });
 });

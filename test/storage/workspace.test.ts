@@ -21,6 +21,7 @@ describe('a root workspace (design §5)', () => {
       ledgerPath: join(root, 'state/reachback.db'),
       temporalDatabasePath: join(root, 'state/temporal.db'),
       lockPath: join(root, 'state/lock.db'),
+      workerLockPath: join(root, 'state/worker-lock.db'),
       embeddedFile: join(root, 'state/embedded.json'),
       logs: join(root, 'state/logs'),
     });
