@@ -13,7 +13,7 @@ export type AttributeValue =
     };
 
 export interface CdfVariable {
-  /** Printable ASCII, 1 to 256 bytes, unique in the file. */
+  /** Printable ASCII, 1 to 255 bytes, unique in the file. */
   readonly name: string;
   readonly type: CdfType;
   /** CHAR and UCHAR only, and needed there: bytes per text, at least 1. */

@@ -4,7 +4,7 @@
 
 Readers: cdflib, pycdfpp (CDFpp), spacepy (NASA's libcdf). Numbers come as hexadecimal little-endian bytes, so equality
 is bit for bit; long values as their SHA-256. Text comes as lists of text without trailing NULs. A reader that refuses a
-file gives {"error": ...}. Attribute entries are [type code, value]; global ones are keyed by entry number.
+file gives {"error": ...}. spacepy also tells the pad value. Attribute entries are [type code, value]; global ones are keyed by entry number.
 """
 
 import hashlib
@@ -26,6 +26,8 @@ CODES = {
     "CDF_REAL4": 21, "CDF_REAL8": 22, "CDF_EPOCH": 31, "CDF_EPOCH16": 32, "CDF_TIME_TT2000": 33, "CDF_BYTE": 41,
     "CDF_FLOAT": 44, "CDF_DOUBLE": 45, "CDF_CHAR": 51, "CDF_UCHAR": 52,
 }
+DTYPES = {1: "i1", 2: "<i2", 4: "<i4", 8: "<i8", 11: "u1", 12: "<u2", 14: "<u4", 21: "<f4", 22: "<f8", 31: "<f8", 32: "<f8",
+          33: "<i8", 41: "i1", 44: "<f4", 45: "<f8"}
 LONG = 65536
 
 
@@ -44,7 +46,11 @@ def texts(values):
 
 
 def encode(type_code, values):
-    return texts(values) if type_code in TEXT_TYPES else number_bytes(values)
+    if type_code in TEXT_TYPES:
+        return texts(values)
+    if isinstance(values, (int, float, list, tuple)):  # Python's own numbers have no width
+        values = np.array(values, dtype=DTYPES[type_code])
+    return number_bytes(values)
 
 
 def text_entry(value):
@@ -108,12 +114,12 @@ def read_pycdfpp(path):
         if code in TEXT_TYPES:
             return [code, text_entry(value)]
         if code == 33:
-            value = np.array([v.nseconds for v in value], dtype="<i8")
+            value = [v.nseconds for v in value]
         elif code == 31:
-            value = np.array([v.mseconds for v in value], dtype="<f8")
+            value = [v.mseconds for v in value]
         elif code == 32:
-            value = np.array([(v.seconds, v.picoseconds) for v in value], dtype="<f8")
-        return [code, number_bytes(value)]
+            value = [(v.seconds, v.picoseconds) for v in value]
+        return [code, number_bytes(np.array(value, dtype=DTYPES[code]))]
 
     variables, variable_attributes = [], {}
     for name, v in cdf.items():
@@ -135,9 +141,15 @@ def read_spacepy(path):
         for name in cdf.keys():
             v = cdf.raw_var(name)
             records = len(v)
-            dims = [size for size, varies in zip(v._dim_sizes(), v.dv()) if varies]
+            varying = v.dv()
+            dims = [size for size, varies in zip(v._dim_sizes(), varying) if varies]
             values = v[...] if records > 0 else None
-            variables.append(variable(name, v.type(), v.nelems(), dims, v.rv(), records, values))
+            if not all(varying):  # libcdf repeats the values along a fixed dimension
+                record = (slice(None),) if v.rv() else ()
+                values = values[record + tuple(slice(None) if varies else 0 for varies in varying)]
+            described = variable(name, v.type(), v.nelems(), dims, v.rv(), records, values)
+            described["pad"] = encode(v.type(), v.pad())
+            variables.append(described)
             variable_attributes[name] = {a: raw_entry(v.attrs.type(a), v.attrs[a]) for a in v.attrs}
         for name in cdf.attrs:
             attribute = cdf.attrs[name]

@@ -50,14 +50,15 @@ const DEFAULT_BLOCK_BYTES = 262_144;
 const PLAIN_BLOCK_BYTES = 2 ** 30;
 const MAX_RECORD_BYTES = 2 ** 30;
 const MAX_DIMS = 10; // libcdf's CDF_MAX_DIMS
-const NAME_BYTES = 256;
+const COPYRIGHT_BYTES = 256;
 
 /**
  * @throws FormatError `schema_invalid` naming the variable or attribute, `value_invalid` for values its type cannot hold
  */
 export function createDraft(schema: CdfSchema, options: CdfWriteOptions): FileDraft {
   const copyright = schema.copyright ?? '';
-  if (Buffer.byteLength(copyright) > NAME_BYTES) throw broken('copyright', 'at most 256 bytes', `${copyright.length}`);
+  if (Buffer.byteLength(copyright) > COPYRIGHT_BYTES)
+    throw broken('copyright', 'at most 256 bytes', `${copyright.length}`);
   const blockBytes = options.blockBytes ?? DEFAULT_BLOCK_BYTES;
   if (!Number.isInteger(blockBytes) || blockBytes < 1 || blockBytes > MAX_RECORD_BYTES) {
     throw broken('blockBytes', 'a whole number of 1 to 2^30 bytes', String(blockBytes));
@@ -181,12 +182,16 @@ function createEntry(value: AttributeValue, num: number, stringsIfText: number, 
   return { num, typeCode: code, numElems: encoded.byteLength / bytes, numStrings, value: encoded };
 }
 
-/** libcdf refuses a file with any other byte in a name, and takes names that differ by final spaces for equal. */
+/**
+ * Stricter than the format, because libcdf is: it refuses a file with any other byte in a name or with an attribute name
+ * of 256 bytes, does not find a variable of 256, and takes names that differ by final spaces for equal.
+ */
 function checkNames(what: string, names: readonly string[]): void {
   const seen = new Set<string>();
   for (const name of names) {
-    if (!/^[\x20-\x7e]{1,256}$/.test(name) || name.endsWith(' ')) {
-      throw broken(`${what} name`, '1 to 256 printable ASCII characters, the last not a space', JSON.stringify(name));
+    if (!/^[\x20-\x7e]{1,255}$/.test(name) || name.endsWith(' ')) {
+      const expected = '1 to 255 printable ASCII characters, the last not a space';
+      throw broken(`${what} name`, expected, JSON.stringify(name));
     }
     if (seen.has(name)) throw broken(`${what} name`, 'each name once', `${JSON.stringify(name)} twice`);
     seen.add(name);
