@@ -3,8 +3,8 @@
  * Runnable by itself as `node src/worker.ts …` (= `reachback worker`), and started in-process by the embedded mode.
  */
 import { pathToFileURL } from 'node:url';
-import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
-import type { LogLevel } from '@temporalio/worker';
+import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
+import type { LogLevel, NativeConnection } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { createActivities } from './activities/index.ts';
 import type { ActivityDependencies } from './activities/dependencies.ts';
@@ -99,12 +99,12 @@ export async function startWorker(
       for (const other of workers) if (other.getState() === 'RUNNING') other.shutdown();
     }),
   );
-  const ended = Promise.allSettled(runs)
-    .then((results) => results.find((result) => result.status === 'rejected'))
-    .then(async (broken) => {
-      await resources.close();
-      if (broken) throw broken.reason;
-    });
+  const ended = (async () => {
+    const results = await Promise.allSettled(runs);
+    await resources.close();
+    const broken = results.find((result) => result.status === 'rejected');
+    if (broken) throw broken.reason;
+  })();
   ended.catch(() => undefined);
   return {
     ended,
@@ -123,12 +123,8 @@ async function openResources(
   await Promise.all([workspace.downloads, workspace.products].map((folder) => removeLeftovers(folder)));
   const { ledger, telemetry } = await openLedger({ workspace });
   const gate = createGate({ config: settings.pacing });
-  const source = createUdlSource({
-    baseUrl: settings.udlBaseUrl,
-    token: settings.token,
-    threads: settings.threads,
-    timeoutMs: settings.requestTimeoutMs,
-  });
+  const { udlBaseUrl: baseUrl, token, threads, requestTimeoutMs } = settings;
+  const source = token === null ? null : createUdlSource({ baseUrl, token, threads, requestTimeoutMs });
   const today = (): string => dayOfMs(Date.now());
   const deps: ActivityDependencies = {
     workspace,
@@ -144,7 +140,7 @@ async function openResources(
   return {
     deps,
     async close() {
-      await source.close();
+      await source?.close();
       await telemetry.flush();
       await ledger.close();
     },

@@ -15,7 +15,8 @@ export interface ActivityDependencies {
   /** Brings the telemetry CSV up to date with the ledger. */
   readonly telemetry: { flush(): Promise<void> };
   readonly gate: Gate;
-  readonly source: UdlSource;
+  /** Null on a worker without a token. */
+  readonly source: UdlSource | null;
   readonly planning: PlanDependencies;
   /** The destination at a URI such as `file:///dir`. */
   readonly destinationAt: (uri: string) => Destination;

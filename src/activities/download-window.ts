@@ -1,4 +1,5 @@
 import { stat } from 'node:fs/promises';
+import { PipelineError } from '../core/errors.ts';
 import { expectedRecords, parseProductSlug } from '../core/product.ts';
 import { availabilityPct } from '../core/records/counts.ts';
 import type { ActivityDependencies } from './dependencies.ts';
@@ -17,6 +18,7 @@ export async function downloadWindow(deps: ActivityDependencies, attempt: DayAtt
   return await withHeartbeat(async (signal, tell) => {
     const startedAt = performance.now();
     const { product, day, options } = attempt.input;
+    if (!deps.source) throw withoutToken();
     const stage = stageAttempt(attempt, 'download');
     await deps.ledger.openStage(stage);
     await deps.telemetry.flush();
@@ -66,5 +68,12 @@ export async function downloadWindow(deps: ActivityDependencies, attempt: DayAtt
     const availability = availabilityPct(records, expectedRecords(parseProductSlug(product)));
     deps.log.info({ day, records, availabilityPct: availability, sizeBytes, seconds, path }, 'day DOWNLOADED');
     return { seconds, records, availabilityPct: availability, downloadBytes: sizeBytes, requests: outcome.requests };
+  });
+}
+
+/** Stops the run: every further day would fail the same way. */
+function withoutToken(): PipelineError {
+  return new PipelineError('auth_rejected', 'This worker has no UDL token.', {
+    hint: 'Set BASICAUTH for the worker, start it again, then: reachback resume',
   });
 }

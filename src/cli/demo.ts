@@ -76,7 +76,7 @@ export function addDemoCommand(program: Command, context: CliContext, end: (code
 
 /** The simulator as a process of its own; it ends when its standard input closes, so also when this process is killed. */
 async function startSimulator(): Promise<{ url: string; stop(): Promise<void> }> {
-  const args = ['--port', '0', '--empty-day', EMPTY_DAY];
+  const args = ['--port', '0', '--empty-days', EMPTY_DAY];
   const child = spawn(process.execPath, [SIMULATOR, ...args], { stdio: ['pipe', 'pipe', 'inherit'], detached: true });
   const exited = new Promise<void>((done) => child.once('exit', () => done()));
   return {

@@ -54,7 +54,11 @@ export function addWorkerCommand(program: Command, context: CliContext, end: (co
           : `Worker of ${workspace.name} is polling.`,
       );
       interrupts.signal.addEventListener('abort', () => void worker.stop().catch(() => undefined));
-      await worker.ended.finally(() => connection.close());
+      try {
+        await worker.ended;
+      } finally {
+        await connection.close();
+      }
     } finally {
       interrupts.dispose();
       lock.release();

@@ -14,6 +14,11 @@ afterAll(async () => {
   await env.teardown();
 });
 
+interface WorkflowMetadata {
+  readonly currentDetails?: string;
+  readonly definition?: { readonly signalDefinitions?: readonly { name: string; description: string }[] };
+}
+
 const day = (text: string): Day => parseDay(text);
 
 /** A gate that days wait at until the test opens it. */
@@ -283,15 +288,13 @@ describe('a range of days', () => {
           expect.objectContaining({ key: expect.objectContaining({ name: 'ReachbackFailedDays' }), value: 1 }),
         ]),
       );
-      const metadata = await handle.query<
-        { currentDetails?: string; definition?: { signalDefinitions?: { name: string; description: string }[] } },
-        []
-      >('__temporal_workflow_metadata');
+      const metadata = await handle.query<WorkflowMetadata>('__temporal_workflow_metadata');
       expect(metadata.currentDetails).toContain('`2025-09-02` download: slice 00:05 failed 6 times');
-      const described_ = Object.fromEntries(
+      const signals = Object.fromEntries(
         (metadata.definition?.signalDefinitions ?? []).map(({ name, description }) => [name, description]),
       );
-      expect(Object.keys(described_).toSorted()).toEqual(['finish', 'pause', 'resume', 'retryFailedDays']);
+      expect(Object.keys(signals).toSorted()).toEqual(['finish', 'pause', 'resume', 'retryFailedDays']);
+      expect(Object.values(signals).every((text) => text.length > 20)).toBe(true);
       const child = await client.temporal.workflow
         .getHandle(dayWorkflowId(input.workspace, input.product, input.first))
         .describe();

@@ -141,7 +141,7 @@ export async function withRange<T>(
   ]);
   const client = new ReachbackClient(env.connection, 'default');
   const [main, ...others] = workers;
-  return await main!.runUntil(async () => {
+  return await main.runUntil(async () => {
     const running = others.map((worker) => worker.run());
     try {
       const { handle } = await client.startRange(input);

@@ -12,9 +12,9 @@ export interface CliContext {
   /** Whether a person sits at the terminal: both input and output are one. */
   readonly interactive: boolean;
   /** Results and plans. */
-  print(text: string): void;
+  readonly print: (text: string) => void;
   /** Remarks for people while something runs; not part of the result. */
-  remark(text: string): void;
+  readonly remark: (text: string) => void;
 }
 
 export function createContext(): CliContext {
@@ -22,7 +22,7 @@ export function createContext(): CliContext {
     environment: readEnvironment(process.env, process.cwd()),
     cwd: process.cwd(),
     commandLine: ['reachback', ...process.argv.slice(2)].join(' '),
-    interactive: Boolean(process.stdin.isTTY && process.stdout.isTTY),
+    interactive: process.stdin.isTTY && process.stdout.isTTY,
     print: (text) => void process.stdout.write(`${text}\n`),
     remark: (text) => void process.stderr.write(`${text}\n`),
   };

@@ -38,11 +38,12 @@ export async function followRange(
     leave.addEventListener('abort', () => resolve({ end: 'left' }), { once: true });
   });
   result.catch(() => undefined);
-  let over = false;
+  const ending = new AbortController();
+  const over = ending.signal;
   const poll = async (): Promise<FollowEnd> => {
-    while (!over) {
+    for (;;) {
       const view = await look(session, workspace, handle).catch(() => null);
-      if (over) break;
+      if (over.aborted) return { end: 'left' };
       if (view) {
         show(view);
         const { progress } = view;
@@ -52,12 +53,11 @@ export async function followRange(
       }
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
-    return { end: 'left' };
   };
   try {
     return await Promise.race([result, session.lost, left, poll()]);
   } finally {
-    over = true;
+    ending.abort();
   }
 }
 

@@ -8,9 +8,9 @@ import type { RangeView } from './follow.ts';
 import { formatBar, formatBytes, formatCount } from './format.ts';
 
 export interface LiveView {
-  show(view: RangeView): void;
+  readonly show: (view: RangeView) => void;
   /** Leaves the last state standing and frees the terminal. */
-  end(): void;
+  readonly end: () => void;
 }
 
 /** @param mode - `bars` on a terminal, `lines` for logs and pipes, `json` for programs, `none` for silence */

@@ -98,7 +98,7 @@ export async function openServerSession(
     const server = await startEmbedded(workspace, {
       environment: environment.variables,
       ...ports,
-      onLost: (reason) => lose(new Error(`The embedded Temporal server was lost: ${String(reason)}`)),
+      onLost: (reason) => lose(new Error(`The embedded Temporal server was lost: ${reason}`)),
     });
     const { address, uiUrl } = server;
     return {
