@@ -81,24 +81,25 @@ export async function supervise({ command, args, cwd, env, logPath }: Supervised
   } finally {
     closeSync(log);
   }
-  // Writing to the pipe never happens; its other end may close first.
+  // Nothing is ever written to the pipe, but its other end may close first.
   shell.stdin.on('error', () => undefined);
-  const exited = once(shell, 'exit') as Promise<[number | null, NodeJS.Signals | null]>;
-  const ended = endOf(shell, exited);
-  const lines = createInterface({ input: shell.stdout });
-  const firstLine = once(lines, 'line') as Promise<[string]>;
-  const [line] = await Promise.race([
-    firstLine,
-    exited.then((): never => {
-      throw new Error('the supervising shell ended before it started the server');
-    }),
-  ]);
+  const ended = endOf(shell);
+  // Behind `close` nothing more can be read, while `exit` may overtake the line.
+  const closed = once(shell, 'close').then((): never => {
+    throw new Error('the supervising shell ended before it started the server');
+  });
+  const firstLine = once(createInterface({ input: shell.stdout }), 'line') as Promise<[string]>;
+  const [line] = await Promise.race([firstLine, closed]);
+  let force: NodeJS.Timeout | undefined;
+  void ended.then(() => clearTimeout(force));
   return {
     pid: Number(line),
     ended,
     end() {
       shell.ref();
       shell.stdin.end();
+      // For the case that someone killed both guards.
+      force ??= setTimeout(() => killGroup(shell.pid!), FORCE_AFTER_MS);
     },
     unref() {
       shell.unref();
@@ -108,20 +109,25 @@ export async function supervise({ command, args, cwd, env, logPath }: Supervised
   };
 }
 
-async function endOf(shell: Shell, exited: Promise<[number | null, NodeJS.Signals | null]>): Promise<string> {
-  const [code, signal] = await exited;
+async function endOf(shell: Shell): Promise<string> {
+  let code: number | null;
+  let signal: NodeJS.Signals | null;
+  try {
+    [code, signal] = (await once(shell, 'exit')) as [number | null, NodeJS.Signals | null];
+  } catch (error) {
+    return `its supervisor could not be started: ${error instanceof Error ? error.message : String(error)}`;
+  }
   if (signal === null) return code !== null && code > 128 ? `signal ${code - 128}` : `exit code ${code}`;
   // The shell itself was killed; server and guards are still there. This makes the guards end the server.
   shell.stdin.end();
   const group = shell.pid!;
-  for (let waitedMs = 0; isAlive(-group); waitedMs += POLL_MS) {
-    if (waitedMs >= FORCE_AFTER_MS) {
-      process.kill(-group, 'SIGKILL');
-      break;
-    }
-    await sleep(POLL_MS);
-  }
+  for (let waitedMs = 0; isAlive(-group) && waitedMs < FORCE_AFTER_MS; waitedMs += POLL_MS) await sleep(POLL_MS);
+  killGroup(group);
   return `its supervisor was ended by ${signal}`;
+}
+
+function killGroup(group: number): void {
+  if (isAlive(-group)) process.kill(-group, 'SIGKILL');
 }
 
 /** @param pid - of a process, or negative of a process group */

@@ -1,7 +1,7 @@
 /** Delivery into a folder of this machine, or of a file server mounted here. */
 import { constants, createReadStream } from 'node:fs';
-import { access, mkdir, open, rm, stat } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { access, mkdir, open, readdir, rm, stat } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { PipelineError } from '../core/errors.ts';
 import { publishFile, temporaryName } from './atomic-file.ts';
@@ -35,6 +35,7 @@ export class FileDestination implements Destination {
       if (await holds(path, delivery)) return { status: 'already_there', uri };
       await requireSource(delivery.sourcePath);
       await mkdir(dirname(path), { recursive: true });
+      await removeLeftoversOf(path);
       const temporary = temporaryName(path);
       try {
         await copyChecked(delivery, temporary);
@@ -57,6 +58,14 @@ function checkedKey(key: string): string {
   const unsafe = key.split('/').some((part) => part === '' || part === '.' || part === '..' || part.includes('\0'));
   if (unsafe) throw new PipelineError('invariant_broken', `"${key}" is not a key below a destination (S3-1).`);
   return key;
+}
+
+/** A killed delivery of this key may have left its temporary copy. Nobody else delivers the key: days run one at a time. */
+async function removeLeftoversOf(path: string): Promise<void> {
+  const prefix = `.${basename(path)}.`;
+  const names = await readdir(dirname(path));
+  const leftovers = names.filter((name) => name.startsWith(prefix) && name.endsWith('.tmp'));
+  await Promise.all(leftovers.map((name) => rm(join(dirname(path), name), { force: true })));
 }
 
 async function requireSource(path: string): Promise<void> {

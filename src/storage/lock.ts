@@ -7,7 +7,7 @@ import { readFileSync, rmSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import Database from 'better-sqlite3';
-import { PipelineError } from '../core/errors.ts';
+import { PipelineError, isPipelineError } from '../core/errors.ts';
 import { writeFileAtomically } from './atomic-file.ts';
 import { explainFsError } from './folders.ts';
 
@@ -61,7 +61,7 @@ export async function acquireLock(options: LockOptions): Promise<HeldLock> {
     await writeFileAtomically(holderPath(options.path), `${JSON.stringify(holder)}\n`);
   } catch (error) {
     database.close();
-    throw error;
+    throw isPipelineError(error) ? error : cannotLock(`${options.subject} cannot be locked`, options.path, error);
   }
   held.add(database);
   return {

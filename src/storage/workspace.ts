@@ -148,7 +148,7 @@ async function readName(path: string): Promise<string | null> {
     value = JSON.parse(text);
   } catch {
     throw new PipelineError('config_invalid', `${path} is damaged: expected JSON with the workspace's name.`, {
-      hint: `Write {"reachback":1,"name":"<name>"} into it; "reachback" lists the name in its logs and in workflow ids backfill/<name>/….`,
+      hint: 'Restore it from a backup, or write {"reachback":1,"name":"<name>"} into it; the web UI shows the name in workflow ids backfill/<name>/….',
       context: { path },
     });
   }

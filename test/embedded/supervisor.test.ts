@@ -44,6 +44,16 @@ describe('a supervised server (design §7)', () => {
     expect(isAlive(server.pid)).toBe(false);
   });
 
+  test('ends when asked although both guards are gone', async () => {
+    const server = await superviseHere('sleep', '1000');
+    const guards = childrenOf(Number(field(server.pid, 'ppid'))).filter((pid) => pid !== server.pid);
+    expect(guards).toHaveLength(2);
+    for (const guard of guards) process.kill(guard, 'SIGKILL');
+    server.end();
+    await server.ended;
+    expect(await isGoneWithin(server.pid, GONE_MS)).toBe(true);
+  });
+
   test.for([
     ['exit 3', 'exit code 3'],
     ['kill -9 $$', 'signal 9'],

@@ -1,11 +1,16 @@
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdir, readFile, readdir, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { parseDestination } from '../../src/storage/destination.ts';
 import { destinationContract } from './destination-contract.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
+const DESTINATION_MODULE = new URL('../../src/storage/destination.ts', import.meta.url).href;
 const KEY = 'l1c/prelim/2026/01/01/a.cdf';
 
 destinationContract('file:///dir', async () => {
@@ -99,5 +104,43 @@ describe('an unwritable folder', () => {
       kind: 'storage_unavailable',
       message: expect.stringContaining('is not a file'),
     });
+  });
+});
+
+describe('SAFE-5: a delivery that is killed', () => {
+  test('never leaves part of a product under its name, and the next one clears what it left', async () => {
+    const folder = await temporaryFolder();
+    const base = join(folder, 'out');
+    const sizeBytes = 4_000_000;
+    const contents = ['a', 'b'].map((letter) => letter.repeat(sizeBytes));
+    const deliveries = await Promise.all(
+      contents.map(async (content, index) => {
+        const sourcePath = join(folder, `${index}.cdf`);
+        await writeFile(sourcePath, content);
+        return { sourcePath, sizeBytes, sha256: createHash('sha256').update(content).digest('hex'), key: KEY };
+      }),
+    );
+    const script = `
+      import { parseDestination } from ${JSON.stringify(DESTINATION_MODULE)};
+      const destination = parseDestination('file://${base}');
+      for (let turn = 0; ; turn += 1) {
+        await destination.deliver(${JSON.stringify(deliveries)}[turn % 2]);
+        if (turn === 0) console.log('delivering');
+      }
+    `;
+    for (let round = 0; round < 6; round += 1) {
+      const child = spawn(process.execPath, ['--input-type=module', '--eval', script], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      const ended = once(child, 'exit');
+      await once(child.stdout, 'data');
+      await sleep(round * 7);
+      child.kill('SIGKILL');
+      await ended;
+      expect(contents).toContain(await readFile(join(base, KEY), 'utf8'));
+    }
+    const destination = parseDestination(`file://${base}`);
+    for (const delivery of deliveries) await destination.deliver(delivery);
+    expect(await readdir(dirname(join(base, KEY)))).toEqual(['a.cdf']);
   });
 });
