@@ -94,7 +94,7 @@ class RunningSimulator implements Simulator {
   readonly #archive: Archive;
   readonly #source: Source;
   readonly #director = new FaultDirector();
-  readonly #bucket: TokenBucket | undefined;
+  #bucket: TokenBucket | undefined;
   readonly #server: Server;
   #meter: TrafficMeter;
 
@@ -102,7 +102,7 @@ class RunningSimulator implements Simulator {
     this.#settings = resolveServerOptions(options);
     this.#archive = new Archive(options);
     this.#source = new Source(this.#archive, this.#settings);
-    this.#bucket = this.#settings.rateLimit && new TokenBucket(this.#settings.rateLimit);
+    this.#bucket = this.#newBucket();
     this.#meter = this.#newMeter();
     if (options.faults) this.setFaults(options.faults);
     this.#server = createServer((request, response) => {
@@ -140,6 +140,7 @@ class RunningSimulator implements Simulator {
 
   reset(): void {
     this.#meter = this.#newMeter();
+    this.#bucket = this.#newBucket();
     this.#archive.reset();
     this.#director.setPlan(checkPlan({ rules: [] }));
   }
@@ -164,6 +165,10 @@ class RunningSimulator implements Simulator {
 
   #newMeter(): TrafficMeter {
     return new TrafficMeter(this.#settings.cooldownGraceMs, this.#settings.logLength);
+  }
+
+  #newBucket(): TokenBucket | undefined {
+    return this.#settings.rateLimit && new TokenBucket(this.#settings.rateLimit);
   }
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -16,7 +16,7 @@ export const LOGIN_PAGE =
  * The answer a fault gives.
  *
  * @param good - makes the right answer; called only by faults that need it
- * @returns the right answer for faults of delivery, which `delivery.ts` carries out
+ * @returns the right answer for faults of delivery, which `delivery.ts` carries out; a refusal stays what it is
  */
 export function faultyAnswer(fault: Fault | undefined, good: () => Answer): Answer {
   switch (fault?.kind) {
@@ -70,19 +70,23 @@ function withRetryAfter(answer: Answer, retryAfterS: number | undefined): Answer
 }
 
 function cut(answer: Answer): Answer {
-  return { ...answer, body: answer.body.subarray(0, Math.ceil(answer.body.length * 0.6)), good: false };
+  if (!answer.good) return answer;
+  const length = Math.min(answer.body.length - 1, Math.ceil(answer.body.length * 0.6));
+  return { ...answer, body: answer.body.subarray(0, length), good: false };
 }
 
 /** Half the stream is sound, so that a reader which decompresses as it goes has already used some of it. */
 function brokenGzip(answer: Answer): Answer {
+  if (!answer.good) return answer;
   const body = gzipSync(answer.body, { level: 1 });
   body.fill(0xff, Math.floor(body.length / 2));
   return { ...answer, headers: { ...answer.headers, 'content-encoding': 'gzip' }, body, good: false };
 }
 
-/** The same records; a reader that goes by name notices nothing. */
+/** The same records; a reader that goes by name notices nothing. A count stays as it is. */
 function otherKeys(answer: Answer): Answer {
-  const records = JSON.parse(answer.body.toString()) as Record<string, unknown>[];
+  const records = answer.good ? (JSON.parse(answer.body.toString()) as Record<string, unknown>[] | number) : 0;
+  if (!Array.isArray(records)) return answer;
   const reshaped = records.map((record, index) => {
     const entries = Object.entries(record).toReversed();
     if (index % 3 === 0) return Object.fromEntries(entries.filter(([key]) => key !== 'origNetwork'));

@@ -56,11 +56,12 @@ async function drip(response: ServerResponse, answer: Answer, bytesPerS: number)
   const pauseMs = (piece / bytesPerS) * 1000;
   writeHead(response, answer);
   response.flushHeaders();
-  for (let at = 0; at < answer.body.length && !response.destroyed; at += piece) {
+  let at = 0;
+  for (; at + piece < answer.body.length && !response.destroyed; at += piece) {
     await write(response, answer.body.subarray(at, at + piece));
     await sleep(pauseMs);
   }
-  response.end();
+  response.end(answer.body.subarray(at));
 }
 
 function firstHalf(body: Buffer): Buffer {
