@@ -1,0 +1,221 @@
+import { execFile } from 'node:child_process';
+import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import Database from 'better-sqlite3';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { PipelineError } from '../../src/core/errors.ts';
+import { openLedger, openLedgerForReading } from '../../src/ledger/index.ts';
+import { openSqliteLedger } from '../../src/ledger/sqlite.ts';
+import { DAY, QUICKLOOK, attempt, openIn, slice, temporaryFolder } from './support.ts';
+
+function workspaceIn(root: string) {
+  const ledgerPath = join(root, 'state', 'reachback.db');
+  return { root, ledgerPath, telemetryFile: join(root, 'downloads', 'download_telemetry.csv') };
+}
+
+async function refusal(opening: Promise<unknown>): Promise<PipelineError> {
+  const error: unknown = await opening.then(
+    () => null,
+    (reason: unknown) => reason,
+  );
+  expect(error).toBeInstanceOf(PipelineError);
+  return error as PipelineError;
+}
+
+/** Opens the ledger in a process of its own and begins `count` attempts. */
+async function writeInProcess(root: string, name: string, count: number): Promise<void> {
+  const script = `
+    import { openSqliteLedger } from ${JSON.stringify(join(import.meta.dirname, '../../src/ledger/sqlite.ts'))};
+    const [, root, name, count] = process.argv;
+    const ledger = await openSqliteLedger({ file: root + '/state/reachback.db', root });
+    for (let i = 0; i < Number(count); i += 1) {
+      await ledger.openStage({ runId: name, workflowRunId: name + i, product: '${QUICKLOOK}', day: '${DAY}', stage: 'download' });
+    }
+    await ledger.close();`;
+  await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script, root, name, String(count)]);
+}
+
+/** A finished ledger file with a row, closed. */
+async function closedLedger(): Promise<ReturnType<typeof workspaceIn>> {
+  const workspace = workspaceIn(temporaryFolder());
+  const { ledger } = await openLedger({ workspace });
+  await ledger.openStage(attempt());
+  await ledger.close();
+  return workspace;
+}
+
+describe('opening', () => {
+  test('a new ledger has strict tables, WAL and its schema noted; opening again finds the rows', async () => {
+    const { root, ledgerPath } = await closedLedger();
+    const raw = new Database(ledgerPath, { readonly: true });
+    const tables = raw
+      .prepare<[], { name: string; strict: number }>(`select name, strict from pragma_table_list where schema = 'main'`)
+      .all()
+      .filter(({ name }) => !/^(sqlite|kysely)_/.test(name));
+    expect(tables.map(({ strict }) => strict)).toEqual(tables.map(() => 1));
+    expect(tables.map(({ name }) => name).toSorted()).toEqual([
+      'artifacts',
+      'attempts',
+      'counts',
+      'deliveries',
+      'generation_dates',
+      'input_files',
+      'slices',
+      'telemetry_exports',
+    ]);
+    expect(raw.pragma('journal_mode', { simple: true })).toBe('wal');
+    expect(raw.prepare('select name from kysely_migration').pluck().all()).toEqual(['0001-initial']);
+    raw.close();
+    const again = await openIn(root);
+    expect(await again.attemptsAfter(0, 10)).toHaveLength(1);
+  });
+
+  test('attempts is append-only, for whoever opens the file', async () => {
+    const { ledgerPath } = await closedLedger();
+    const raw = new Database(ledgerPath);
+    onTestFinished(() => {
+      raw.close();
+    });
+    expect(() => raw.exec(`update attempts set status = 'FAILED'`)).toThrow(/append-only/);
+    expect(() => raw.exec('delete from attempts')).toThrow(/append-only/);
+    expect(() =>
+      raw.exec(`insert into attempts (stage, edge, product, day, run_id, status, started_at)
+      values ('download', 'closing', 'p', '2025-09-01', 'r', 'NO_SUCH_STATUS', '')`),
+    ).toThrow(/CHECK/);
+  });
+
+  test('processes that make the same ledger at once all succeed', async () => {
+    const root = temporaryFolder();
+    await Promise.all(['a', 'b', 'c'].map((name) => writeInProcess(root, name, 5)));
+    const ledger = await openIn(root);
+    expect(await ledger.attemptsAfter(0, 100)).toHaveLength(15);
+  });
+
+  test('closing twice is allowed', async () => {
+    const { ledger } = await openLedger({ workspace: workspaceIn(temporaryFolder()) });
+    await ledger.close();
+    await expect(ledger.close()).resolves.toBeUndefined();
+  });
+});
+
+describe('TRACK-16: a file that is not ours or not of our time is named and left alone', () => {
+  test('written by a newer version', async () => {
+    const { ledgerPath, root } = await closedLedger();
+    const raw = new Database(ledgerPath);
+    raw.exec(`insert into kysely_migration (name, timestamp) values ('0099-from-the-future', '2030')`);
+    raw.close();
+    const before = readFileSync(ledgerPath);
+    for (const readOnly of [false, true]) {
+      const error = await refusal(openSqliteLedger({ file: ledgerPath, root, readOnly }));
+      expect(error.kind).toBe('config_invalid');
+      expect(error.message).toContain(ledgerPath);
+      expect(error.message).toContain('0099-from-the-future');
+      expect(error.hint).toContain('newer reachback');
+    }
+    expect(readFileSync(ledgerPath).equals(before)).toBe(true);
+  });
+
+  test("somebody else's database", async () => {
+    const root = temporaryFolder();
+    const file = join(root, 'other.db');
+    const raw = new Database(file);
+    raw.exec('create table songs (title text)');
+    raw.close();
+    const before = readFileSync(file);
+    const error = await refusal(openSqliteLedger({ file, root }));
+    expect(error).toMatchObject({ kind: 'config_invalid', message: expect.stringContaining(file) });
+    expect(readFileSync(file).equals(before)).toBe(true);
+    expect(readdirSync(root)).toEqual(['other.db']);
+  });
+
+  test('no database at all', async () => {
+    const root = temporaryFolder();
+    const file = join(root, 'notes.db');
+    writeFileSync(file, 'dear diary, '.repeat(1000));
+    const error = await refusal(openSqliteLedger({ file, root }));
+    expect(error).toMatchObject({ kind: 'config_invalid', message: expect.stringContaining(file) });
+    expect(readFileSync(file, 'utf8')).toBe('dear diary, '.repeat(1000));
+  });
+});
+
+describe('read-only', () => {
+  test('refuses every write, and leaves the file as it is', async () => {
+    const workspace = await closedLedger();
+    const before = readFileSync(workspace.ledgerPath);
+    const reader = await openLedgerForReading(workspace);
+    expect(await reader.dayFacts(QUICKLOOK, DAY, DAY, null)).toMatchObject([
+      { download: { status: 'DOWNLOAD_PENDING' } },
+    ]);
+    expect(await reader.dayLines()).toHaveLength(1);
+    await expect(reader.putSlice(slice())).rejects.toThrow(/readonly/);
+    await expect(reader.openStage(attempt({ workflowRunId: 'wf-9' }))).rejects.toThrow(/readonly/);
+    await reader.close();
+    expect(readFileSync(workspace.ledgerPath).equals(before)).toBe(true);
+  });
+
+  test('a missing ledger is said to be missing, and not made', async () => {
+    const workspace = workspaceIn(temporaryFolder());
+    const error = await refusal(openLedgerForReading(workspace));
+    expect(error).toMatchObject({ kind: 'config_invalid', message: expect.stringContaining(workspace.ledgerPath) });
+    expect(existsSync(join(workspace.root, 'state'))).toBe(false);
+  });
+
+  test('a ledger of an older schema is not upgraded by looking at it', async () => {
+    const workspace = workspaceIn(temporaryFolder());
+    await mkdir(join(workspace.root, 'state'));
+    const raw = new Database(workspace.ledgerPath);
+    raw.exec('create table kysely_migration (name text, timestamp text); create table attempts (seq integer)');
+    raw.close();
+    const error = await refusal(openLedgerForReading(workspace));
+    expect(error).toMatchObject({ kind: 'config_invalid', message: expect.stringContaining(workspace.ledgerPath) });
+  });
+});
+
+test('TRACK-11: a reader sees whole states while a writer commits', async () => {
+  const root = temporaryFolder();
+  const writer = await openIn(root);
+  await writer.openStage(attempt());
+  const reader = await openLedgerForReading(workspaceIn(root));
+  onTestFinished(() => reader.close());
+  const state = { writing: true };
+  const write = async () => {
+    for (let index = 0; index < 150; index += 1) {
+      await writer.closeStage(attempt({ workflowRunId: `wf-${index}`, stage: 'upload', destination: 'file:///o' }), {
+        status: 'UPLOADED',
+        seconds: 1,
+        bucket: 'file:///o',
+        key: 'k',
+      });
+      await new Promise(setImmediate);
+    }
+    state.writing = false;
+  };
+  const read = async () => {
+    let reads = 0;
+    while (state.writing) {
+      const rows = await reader.attemptsAfter(1, 1000);
+      // Opening and closing are one transaction: an odd number would be half of one.
+      expect(rows.length % 2).toBe(0);
+      reads += 1;
+      await new Promise(setImmediate);
+    }
+    return reads;
+  };
+  const [, reads] = await Promise.all([write(), read()]);
+  expect(reads).toBeGreaterThan(1);
+  expect(await reader.attemptsAfter(1, 1000)).toHaveLength(300);
+});
+
+test('two processes write to one ledger without an error and without a lost row', async () => {
+  const root = temporaryFolder();
+  const ledger = await openIn(root);
+  const run = writeInProcess(root, 'other', 100);
+  for (let index = 0; index < 100; index += 1) {
+    await ledger.openStage(attempt({ workflowRunId: `own-${index}` }));
+    await new Promise(setImmediate);
+  }
+  await run;
+  expect(await ledger.attemptsAfter(0, 1000)).toHaveLength(200);
+});
