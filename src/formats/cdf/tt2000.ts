@@ -97,7 +97,7 @@ export function posixMillisToTt2000(millis: ArrayLike<number>): BigInt64Array {
   return posixTicksToTt2000(millis, 1_000);
 }
 
-/** As `posixMillisToTt2000`, for POSIX microseconds. */
+/** As `posixMillisToTt2000`, for POSIX microseconds below 2^53 (in the year 2255). */
 export function posixMicrosToTt2000(micros: ArrayLike<number>): BigInt64Array {
   return posixTicksToTt2000(micros, 1_000_000);
 }
@@ -117,7 +117,7 @@ function posixTicksToTt2000(ticks: ArrayLike<number>, ticksPerSecond: number): B
       [start, end, shift] = eraTicks(tick, ticksPerSecond);
       shift -= zero;
     }
-    if (!Number.isInteger(tick)) throw invalid(String(tick), 'a whole number of POSIX ticks');
+    if (!Number.isSafeInteger(tick)) throw invalid(String(tick), 'a whole number below 2^53');
     // The product passes 2^53, so it is built from two exact partial products: value = upper * 2^20 + lower.
     const value = tick + shift;
     const upper = Math.floor(value / 0x10_0000);

@@ -57,8 +57,8 @@ const COPYRIGHT_BYTES = 256;
  */
 export function createDraft(schema: CdfSchema, options: CdfWriteOptions): FileDraft {
   const copyright = schema.copyright ?? '';
-  if (Buffer.byteLength(copyright) > COPYRIGHT_BYTES)
-    throw broken('copyright', 'at most 256 bytes', `${copyright.length}`);
+  const copyrightBytes = Buffer.byteLength(copyright);
+  if (copyrightBytes > COPYRIGHT_BYTES) throw broken('copyright', 'at most 256 bytes', `${copyrightBytes}`);
   const blockBytes = options.blockBytes ?? DEFAULT_BLOCK_BYTES;
   if (!Number.isInteger(blockBytes) || blockBytes < 1 || blockBytes > MAX_RECORD_BYTES) {
     throw broken('blockBytes', 'a whole number of 1 to 2^30 bytes', String(blockBytes));
