@@ -148,7 +148,8 @@ def read_spacepy(path):
                 record = (slice(None),) if v.rv() else ()
                 values = values[record + tuple(slice(None) if varies else 0 for varies in varying)]
             described = variable(name, v.type(), v.nelems(), dims, v.rv(), records, values)
-            described["pad"] = encode(v.type(), v.pad())
+            pad = v.pad()
+            described["pad"] = None if pad is None else encode(v.type(), pad)
             variables.append(described)
             variable_attributes[name] = {a: raw_entry(v.attrs.type(a), v.attrs[a]) for a in v.attrs}
         for name in cdf.attrs:
