@@ -1,4 +1,5 @@
 import { stat } from 'node:fs/promises';
+import { Context } from '@temporalio/activity';
 import { PipelineError } from '../core/errors.ts';
 import { expectedRecords, parseProductSlug } from '../core/product.ts';
 import { availabilityPct } from '../core/records/counts.ts';
@@ -24,7 +25,7 @@ export async function downloadWindow(deps: ActivityDependencies, attempt: DayAtt
     await deps.telemetry.flush();
     const outcome = await downloadDay(
       { gate: deps.gate, source: deps.source, ledger: deps.ledger, folders: deps.workspace, log: deps.log },
-      { product, day, sliceMode: options.sliceMode },
+      { product, day, sliceMode: options.sliceMode, freshRun: Context.current().info.attempt === 1 },
       {
         signal,
         onProgress: ({ slicesDone, slicesTotal, records, bytes, rate, waiting }) =>
@@ -43,6 +44,7 @@ export async function downloadWindow(deps: ActivityDependencies, attempt: DayAtt
     if (outcome.outcome === 'no_data') {
       await deps.ledger.closeStage(stage, { status: 'SKIPPED_NO_DATA', seconds, reason: outcome.reason });
       await deps.telemetry.flush();
+      await discardSlices(deps.workspace, product, day);
       deps.log.info({ day, reason: outcome.reason }, 'day SKIPPED_NO_DATA');
       return { seconds, outcome: 'no_data', records: 0, requests: outcome.requests };
     }

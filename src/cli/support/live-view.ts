@@ -78,8 +78,8 @@ function lineView(write: (line: string) => void): LiveView {
       const head = `${view.progress.settledDays} ${view.progress.failedDays} ${view.progress.state}`;
       const alive = Date.now() - lastLifeMs > 30_000;
       for (const day of view.days) {
-        if (stages.get(day.day) === day.stage && !alive) continue;
-        stages.set(day.day, day.stage ?? '');
+        if (day.stage === null || (stages.get(day.day) === day.stage && !alive)) continue;
+        stages.set(day.day, day.stage);
         write(
           dayLine(day)
             .trim()

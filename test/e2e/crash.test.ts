@@ -1,0 +1,134 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { createPlace, descendants, fileHashes, filesBelow, isAlive, runArgs, waitUntil } from './harness.ts';
+import type { Place } from './harness.ts';
+
+/** Slow enough that a kill meets work under way: 288 slices take a few seconds. */
+const SLOW = { rules: [{ fault: { kind: 'latency' as const, ms: 120 } }] };
+const IN_FLIGHT = 4;
+
+function paced(place: Place): string[] {
+  const pace = ['--max-concurrent-requests', String(IN_FLIGHT), '--initial-rate', '1000', '--max-rate', '1000'];
+  const target = ['--workspace', place.workspace, '--upload-to', `file://${place.delivered}`];
+  return ['run', '--start-date', '2025-09-01', '--end-date', '2025-09-02', ...target, ...pace];
+}
+
+/** What an undisturbed run delivers from the same source. */
+async function undisturbed(): Promise<Record<string, string>> {
+  const place = await createPlace({ tiny: true });
+  const ended = await place.run(runArgs(place, '2025-09-01', '2025-09-02'));
+  expect(ended.code).toBe(0);
+  return fileHashes(place.delivered);
+}
+
+/** Nothing was asked twice but what was under way at each kill, and nothing temporary is left. */
+function expectNothingLost(place: Place, kills: number, delivered: Record<string, string>): void {
+  expect(fileHashes(place.delivered)).toEqual(delivered);
+  const { slicesAnswered, repeatedAnswers } = place.simulator.stats();
+  expect(slicesAnswered).toBe(2 * 288);
+  expect(repeatedAnswers).toBeLessThanOrEqual(kills * IN_FLIGHT);
+  expect(filesBelow(place.workspace).filter((path) => path.endsWith('.tmp') || path.includes('.slices/'))).toEqual([]);
+}
+
+describe('a kill at any moment loses nothing', () => {
+  test('kill -9 of everything in embedded mode, twice; the same command goes on', async () => {
+    const expected = await undisturbed();
+    const place = await createPlace({ tiny: true });
+    place.simulator.setFaults(SLOW);
+    for (const requests of [100, 350]) {
+      const running = place.start(paced(place));
+      await waitUntil(`${requests} requests`, () => place.simulator.stats().requests > requests, 60_000);
+      const everything = [running.pid, ...descendants(running.pid)];
+      expect(everything.length).toBeGreaterThan(2);
+      for (const pid of everything) process.kill(pid, 'SIGKILL');
+      await running.ended;
+      expect(everything.filter(isAlive)).toEqual([]);
+    }
+    const finished = await place.run(paced(place));
+    expect(finished.stderr).toContain('Going on with');
+    expect(finished.code).toBe(0);
+    expectNothingLost(place, 2, expected);
+  });
+
+  test('SAFE-10: kill -9 of the program alone leaves no process and no further request', async () => {
+    const place = await createPlace({ tiny: true });
+    place.simulator.setFaults(SLOW);
+    const running = place.start(paced(place));
+    await waitUntil('requests', () => place.simulator.stats().requests > 50);
+    const children = descendants(running.pid);
+    running.child.kill('SIGKILL');
+    await running.ended;
+    await waitUntil('the server has gone', () => !children.some(isAlive), 15_000);
+    const after = place.simulator.stats().requests;
+    await new Promise((resolve) => setTimeout(resolve, 3_000));
+    expect(place.simulator.stats().requests).toBe(after);
+  });
+
+  test('kill -9 of the server child alone: it is started again and the run finishes', async () => {
+    const expected = await undisturbed();
+    const place = await createPlace({ tiny: true });
+    place.simulator.setFaults(SLOW);
+    const running = place.start(paced(place));
+    await waitUntil('requests', () => place.simulator.stats().requests > 100);
+    const server = descendants(running.pid).find((pid) => commandOf(pid).includes('start-dev'));
+    expect(server).toBeDefined();
+    process.kill(server!, 'SIGKILL');
+    const ended = await running.ended;
+    expect(ended.stderr).not.toContain('unexpected');
+    expect(ended.code).toBe(0);
+    expectNothingLost(place, 1, expected);
+  });
+
+  test('kill -9 of the worker alone, with server and worker run apart', async () => {
+    const expected = await undisturbed();
+    const place = await createPlace({ tiny: true });
+    place.simulator.setFaults(SLOW);
+    const dev = place.start(['dev', '--no-worker', '--workspace', place.workspace, '--json']);
+    await waitUntil('the server', () => dev.output().includes('"ready"'));
+    const pace = ['--max-concurrent-requests', String(IN_FLIGHT), '--initial-rate', '1000', '--max-rate', '1000'];
+    const startWorker = () => place.start(['worker', '--workspace', place.workspace, ...pace]);
+    const worker = startWorker();
+    await waitUntil('the worker', () => worker.output().includes('polling'));
+    const run = place.start(paced(place));
+    await waitUntil('requests', () => place.simulator.stats().requests > 100);
+    worker.child.kill('SIGKILL');
+    await worker.ended;
+    const second = startWorker();
+    const ended = await run.ended;
+    expect(ended.code).toBe(0);
+    expectNothingLost(place, 1, expected);
+    second.child.kill('SIGTERM');
+    expect((await second.ended).code).toBe(0);
+    const children = descendants(dev.pid);
+    dev.child.kill('SIGTERM');
+    expect((await dev.ended).code).toBe(0);
+    expect(children.filter(isAlive)).toEqual([]);
+  });
+
+  test('CLI-9, CLI-10: Ctrl-C ends with code 130 in good order; finished slices are kept and the same command finishes', async () => {
+    const expected = await undisturbed();
+    const place = await createPlace({ tiny: true });
+    place.simulator.setFaults(SLOW);
+    const running = place.start(paced(place));
+    await waitUntil('requests', () => place.simulator.stats().requests > 100);
+    const children = descendants(running.pid);
+    running.child.kill('SIGINT');
+    const stopped = await running.ended;
+    expect(stopped.code).toBe(130);
+    expect(stopped.stderr).toContain('the same command goes on');
+    expect(children.filter(isAlive)).toEqual([]);
+    const products = filesBelow(join(place.workspace, 'products'));
+    expect(products).toEqual([]);
+    expect((await place.run(paced(place))).code).toBe(0);
+    expectNothingLost(place, 1, expected);
+  });
+});
+
+function commandOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
+  } catch {
+    return '';
+  }
+}

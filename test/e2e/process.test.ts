@@ -1,0 +1,109 @@
+import { copyFileSync, mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { createPlace, fileHashes, filesBelow } from './harness.ts';
+import type { Place } from './harness.ts';
+
+const FIXTURES = join(import.meta.dirname, '../fixtures/reach');
+const CSV_SAMPLE = join(FIXTURES, 'REACH-TEST_20250904T000000_20250904T010000.csv');
+const JSON_SAMPLE = join(FIXTURES, 'REACH-ALL_20251201T013010_20251205T060517.json');
+const PACE = ['--initial-rate', '1000', '--max-rate', '1000', '--max-concurrent-requests', '8'];
+
+function download(place: Place, ...more: string[]): string[] {
+  const range = ['--start-date', '2025-09-01', '--end-date', '2025-09-02', '--sensor-id', 'REACH-101'];
+  return ['download', ...range, '--output-dir', './out', ...PACE, ...more];
+}
+
+function processing(place: Place, ...more: string[]): string[] {
+  const range = ['--start-date', '2025-09-01', '--end-date', '2025-09-02', '--sensor-id', 'REACH-101'];
+  return ['process', ...range, '--input-dir', './out', '--output-dir', './out_cdf', ...more];
+}
+
+describe('download and process, as the reference has them', () => {
+  test('CLI-19, CLI-22, TEL-D1: download, process, download again sends nothing; process again builds nothing', async () => {
+    const place = await createPlace();
+    const downloaded = await place.run(download(place));
+    expect(downloaded.code).toBe(0);
+    expect(downloaded.stdout).toContain(
+      'download: planned=2 downloaded=2 skipped_existing=0 skipped_no_data=0 failed=0',
+    );
+    expect(place.simulator.stats().requests).toBe(8);
+    const processed = await place.run(processing(place), { BASICAUTH: undefined });
+    expect(processed.code).toBe(0);
+    expect(processed.stdout).toContain(
+      'process: planned=2 processed=2 uploaded=0 skipped_existing=0 skipped_no_input=0 failed=0',
+    );
+    const products = fileHashes(join(place.dir, 'out_cdf'));
+    expect(Object.keys(products).filter((path) => path.endsWith('.cdf'))).toEqual([
+      'l1c/prelim/2025/09/01/reach_101_l1c_prelim_20250901T000000_v1.0.0.cdf',
+      'l1c/prelim/2025/09/02/reach_101_l1c_prelim_20250902T000000_v1.0.0.cdf',
+    ]);
+    const again = await place.run(download(place));
+    expect(again.stdout).toContain('skipped_existing=2');
+    expect(place.simulator.stats().requests).toBe(8);
+    const noBuild = await place.run(processing(place));
+    expect(noBuild.stdout).toContain('processed=0 uploaded=0 skipped_existing=2');
+    expect(fileHashes(join(place.dir, 'out_cdf'))).toEqual(products);
+  });
+
+  test('CLI-12, CLI-16: a deleted artifact is downloaded again, a deleted CDF is rebuilt to the same bytes', async () => {
+    const place = await createPlace();
+    await place.run(download(place));
+    await place.run(processing(place));
+    const products = fileHashes(join(place.dir, 'out_cdf'));
+    const [cdf] = filesBelow(join(place.dir, 'out_cdf')).filter((path) => path.endsWith('.cdf'));
+    rmSync(cdf!);
+    expect((await place.run(processing(place))).stdout).toContain('processed=1 uploaded=0 skipped_existing=1');
+    expect(fileHashes(join(place.dir, 'out_cdf'))).toEqual(products);
+    rmSync(join(place.dir, 'out/REACH-101_20250901T000000_20250902T000000.csv'));
+    expect((await place.run(download(place))).stdout).toContain('downloaded=1 skipped_existing=1');
+    expect(place.simulator.stats().requests).toBe(12);
+  });
+
+  test('CLI-17: made locally before, wanted delivered now: uploads the existing CDFs only', async () => {
+    const place = await createPlace();
+    await place.run(download(place));
+    await place.run(processing(place));
+    const uploaded = await place.run(processing(place, '--upload-to', `file://${place.delivered}`));
+    expect(uploaded.stdout).toContain('processed=0 uploaded=2');
+    expect(Object.keys(fileHashes(place.delivered))).toHaveLength(2);
+  });
+
+  test('CDF-22, CLI-18: real records brought by hand; days without input are reported and picked up when it arrives', async () => {
+    const place = await createPlace();
+    const input = join(place.dir, 'in');
+    mkdirSync(input);
+    const args = [
+      'process',
+      '--start-date',
+      '2025-09-04',
+      '--end-date',
+      '2025-09-05',
+      '--input-dir',
+      input,
+      '--output-dir',
+      join(place.dir, 'cdf'),
+    ];
+    const nothing = await place.run(args);
+    expect(nothing.code).toBe(0);
+    expect(nothing.stdout).toContain('processed=0 uploaded=0 skipped_existing=0 skipped_no_input=2');
+    copyFileSync(CSV_SAMPLE, join(input, 'REACH-ALL_20250904T000000_20250905T000000.csv'));
+    const arrived = await place.run(args);
+    expect(arrived.code).toBe(0);
+    expect(arrived.stdout).toContain('processed=1 uploaded=0 skipped_existing=0 skipped_no_input=1');
+    expect(filesBelow(join(place.dir, 'cdf')).filter((path) => path.endsWith('.cdf'))).toEqual([
+      join(place.dir, 'cdf/l1c/prelim/2025/09/04/reach_all_l1c_prelim_20250904T000000_v1.0.0.cdf'),
+    ]);
+  });
+
+  test('JSON input: the real JSON sample becomes a product', async () => {
+    const place = await createPlace();
+    const input = join(place.dir, 'in');
+    mkdirSync(input);
+    copyFileSync(JSON_SAMPLE, join(input, 'REACH-ALL_20251201T000000_20251202T000000.json'));
+    const range = ['--start-date', '2025-12-01', '--end-date', '2025-12-01', '--output-format', 'json'];
+    const ended = await place.run(['process', ...range, '--input-dir', input, '--output-dir', join(place.dir, 'cdf')]);
+    expect(ended.code).toBe(0);
+    expect(filesBelow(join(place.dir, 'cdf')).filter((path) => path.endsWith('.cdf'))).toHaveLength(1);
+  });
+});

@@ -1,0 +1,158 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parse } from 'csv-parse/sync';
+import { describe, expect, test } from 'vitest';
+import { TOKEN, createPlace, fileHashes, filesBelow, fingerprint, runArgs } from './harness.ts';
+
+interface TelemetryRow {
+  readonly chunk_date_utc: string;
+  readonly status: string;
+  readonly records_downloaded: string;
+  readonly run_id: string;
+  readonly csv_path: string;
+  readonly cdf_path: string;
+  readonly s3_bucket: string;
+  readonly s3_key: string;
+}
+
+function telemetry(path: string): TelemetryRow[] {
+  return parse(readFileSync(path), { columns: true }) as TelemetryRow[];
+}
+
+describe('reachback run', () => {
+  test('the main job: days downloaded, counted, built and delivered; the same command again sends nothing', async () => {
+    const place = await createPlace({ tiny: true, emptyDays: ['2025-09-02'] });
+    const args = runArgs(place, '2025-09-01', '2025-09-03');
+    const first = await place.run(args);
+    expect(first.stderr).not.toContain('unexpected');
+    expect(first.code).toBe(0);
+    expect(first.stdout).toMatch(
+      /run: planned=3 downloaded=2 processed=2 uploaded=2 skipped_existing=0 skipped_no_data=1 failed=0/,
+    );
+
+    // UDL-27, CDF-1, S3-1: names and places.
+    expect(existsSync(join(place.workspace, 'downloads/REACH-ALL_20250901T000000_20250902T000000.csv'))).toBe(true);
+    const product = 'l1c/prelim/2025/09/01/reach_all_l1c_prelim_20250901T000000_v1.0.0.cdf';
+    expect(existsSync(join(place.workspace, 'products', product))).toBe(true);
+    const delivered = fileHashes(place.delivered);
+    expect(Object.keys(delivered)).toEqual([
+      product,
+      product.replaceAll('01/reach', '03/reach').replace('20250901T', '20250903T'),
+    ]);
+    expect(delivered[product]).toBe(fileHashes(join(place.workspace, 'products'))[product]);
+
+    // TEL-1…6: the operator's CSV, right for every day.
+    const rows = telemetry(join(place.workspace, 'downloads/download_telemetry.csv'));
+    const statuses = (day: string): string[] =>
+      rows.filter((row) => row.chunk_date_utc === day).map((row) => row.status);
+    const whole = ['DOWNLOAD_PENDING', 'DOWNLOADED', 'PROCESS_PENDING', 'PROCESSED', 'UPLOAD_PENDING', 'UPLOADED'];
+    expect(statuses('2025-09-01')).toEqual(whole);
+    expect(statuses('2025-09-02')).toEqual(['DOWNLOAD_PENDING', 'SKIPPED_NO_DATA']);
+    expect(statuses('2025-09-03')).toEqual(whole);
+    const expected = place.simulator.expectedDay('2025-09-01', { descriptor: 'QUICKLOOK' });
+    expect(rows.find((row) => row.status === 'DOWNLOADED')?.records_downloaded).toBe(String(expected.records));
+    expect(rows.find((row) => row.status === 'UPLOADED')).toMatchObject({
+      s3_bucket: `file://${place.delivered}`,
+      s3_key: product,
+    });
+    expect(new Set(rows.map((row) => row.run_id)).size).toBe(1);
+
+    // SAFE-6: done is done.
+    const requests = place.simulator.stats().requests;
+    expect(requests).toBe(3 * 288);
+    const before = {
+      ...fingerprint(join(place.workspace, 'downloads')),
+      ...fingerprint(join(place.workspace, 'products')),
+    };
+    const again = await place.run(args);
+    expect(again.code).toBe(0);
+    expect(again.stdout).toContain('skipped_existing=2 skipped_no_data=1 failed=0');
+    expect(place.simulator.stats().requests).toBe(requests);
+    expect({
+      ...fingerprint(join(place.workspace, 'downloads')),
+      ...fingerprint(join(place.workspace, 'products')),
+    }).toEqual(before);
+  });
+
+  test('CLI-D1: the token is in no output, log, history, database or file', async () => {
+    const place = await createPlace();
+    place.simulator.setFaults({ rules: [{ match: { firstAttempts: 1, slice: 3 }, fault: { kind: 'error_object' } }] });
+    const ended = await place.run(runArgs(place, '2025-09-01', '2025-09-01', '-vv'), { REACHBACK_PASS_WAIT_MS: '50' });
+    expect(ended.code).toBe(0);
+    const secrets = [TOKEN, TOKEN.slice('Basic '.length), 'very-secret-word'];
+    const places = [ended.stdout, ended.stderr, ...filesBelow(place.dir).map((path) => readFileSync(path, 'latin1'))];
+    expect(places.length).toBeGreaterThan(8);
+    for (const secret of secrets) expect(places.filter((text) => text.includes(secret))).toEqual([]);
+  });
+
+  test('CLI-13: a dry run prints the plan and leaves no trace, without a token', async () => {
+    const place = await createPlace();
+    const ended = await place.run(runArgs(place, '2025-09-01', '2025-09-02', '--dry-run'), { BASICAUTH: undefined });
+    expect(ended.code).toBe(0);
+    expect(ended.stdout).toMatch(/\[dry-run\] 2025-09-01 action=run\S* prior_status=none/);
+    expect(ended.stdout).toContain('with_work=2');
+    expect(filesBelow(place.dir)).toEqual([]);
+    expect(place.simulator.stats().requests).toBe(0);
+  });
+
+  test('SAFE-9: a slice that fails for good fails its day alone; --retry-failed asks for that slice only', async () => {
+    const place = await createPlace();
+    place.simulator.setFaults({ rules: [{ match: { day: '2025-09-02', slice: 100 }, fault: { kind: 'html' } }] });
+    const fast = { REACHBACK_PASS_WAIT_MS: '50' };
+    const failed = await place.run(runArgs(place, '2025-09-01', '2025-09-03'), fast);
+    expect(failed.code).toBe(1);
+    expect(failed.stdout).toContain('failed=1');
+    expect(failed.stdout).toContain('2025-09-02 download:');
+    expect(place.simulator.stats().requests).toBe(3 * 288 + 5);
+
+    const skipped = await place.run(runArgs(place, '2025-09-01', '2025-09-03'), fast);
+    expect(skipped.code).toBe(1);
+    expect(skipped.stdout).toContain('add --retry-failed');
+    expect(place.simulator.stats().requests).toBe(3 * 288 + 5);
+
+    place.simulator.setFaults({ rules: [] });
+    const before = place.simulator.stats().requests;
+    const retried = await place.run(runArgs(place, '2025-09-01', '2025-09-03', '--retry-failed'), fast);
+    expect(retried.code).toBe(0);
+    expect(place.simulator.stats().requests - before).toBe(1);
+  });
+
+  test('SAFE-4: a source that always answers 500 is left alone, and the run ends with code 3', async () => {
+    const place = await createPlace();
+    place.simulator.setFaults({ rules: [{ fault: { kind: 'status', status: 500 } }] });
+    const ended = await place.run(runArgs(place, '2025-09-01', '2025-09-10'), { REACHBACK_PASS_WAIT_MS: '50' });
+    expect(ended.code).toBe(3);
+    expect(ended.stderr).toContain('paused');
+    expect(place.simulator.stats().requests).toBeLessThanOrEqual(6 * (5 + 15));
+    const rows = telemetry(join(place.workspace, 'downloads/download_telemetry.csv'));
+    expect(rows.filter((row) => row.status === 'FAILED')).toEqual([]);
+
+    place.simulator.setFaults({ rules: [] });
+    const resumed = await place.run(runArgs(place, '2025-09-01', '2025-09-10'), { REACHBACK_PASS_WAIT_MS: '50' });
+    expect(resumed.stderr).toContain('Resumed');
+    expect(resumed.code).toBe(0);
+    expect(Object.keys(fileHashes(place.delivered))).toHaveLength(10);
+  });
+
+  test('SAFE-4: 403 stops the run at the first answer', async () => {
+    const place = await createPlace();
+    place.simulator.setFaults({ rules: [{ fault: { kind: 'status', status: 403 } }] });
+    const ended = await place.run(runArgs(place, '2025-09-01', '2025-09-10'));
+    expect(ended.code).toBe(3);
+    expect(place.simulator.stats().requests).toBeLessThanOrEqual(16);
+    expect(ended.stderr).toContain('BASICAUTH');
+  });
+
+  test('SAFE-2: nobody asks inside a cooldown, and the day is complete after it', async () => {
+    const place = await createPlace();
+    place.simulator.setFaults({
+      rules: [{ match: { nth: 40 }, fault: { kind: 'storm', seconds: 2, form: 'seconds' } }],
+    });
+    const ended = await place.run(runArgs(place, '2025-09-01', '2025-09-01'));
+    expect(ended.code).toBe(0);
+    const { begunInCooldown, byStatus } = place.simulator.stats();
+    expect(begunInCooldown).toBe(0);
+    expect(byStatus['429']).toBeGreaterThan(0);
+    expect(byStatus['200']).toBe(288);
+  });
+});
