@@ -1,0 +1,174 @@
+import { join } from 'node:path';
+import { PipelineError, isPipelineError } from '../../core/errors.ts';
+import { artifactFileName, artifactPrefix, parseProductSlug } from '../../core/product.ts';
+import type { Product } from '../../core/product.ts';
+import { backoffMs } from '../../core/rate/breaker.ts';
+import type { RecordCounts } from '../../core/records/counts.ts';
+import { daySlices } from '../../core/slices.ts';
+import { addDays, dayStartMs } from '../../core/time/day.ts';
+import { SOFTWARE } from '../../core/version.ts';
+import { writeManifest } from '../../storage/manifest.ts';
+import type { DownloadManifest } from '../../storage/manifest.ts';
+import { assembleArtifact, findIntactArtifact, unionOfColumns } from './artifact.ts';
+import { interval, runPass, storageError } from './pass.ts';
+import type { PassResult } from './pass.ts';
+import type { SliceFile } from './slice-file.ts';
+import { SliceStore } from './slice-store.ts';
+import type { DownloadDependencies, DownloadHooks, DownloadOutcome, DownloadRequest } from './types.ts';
+
+const PROGRESS_EVERY_MS = 1_000;
+
+/**
+ * Downloads what is missing of one day in one pass, and puts the artifact together when nothing is missing any more.
+ *
+ * Idempotent: an intact artifact with its manifest is reported without a request, intact slice files are taken over. The
+ * caller records the outcome and then calls `discardSlices`.
+ *
+ * @throws PipelineError `source_unavailable` with `retryAfterMs` when slices are missing after the pass; `rate_limited`
+ *   likewise for pauses above two minutes; `slice_exhausted` when a slice has failed six times or was rejected for good;
+ *   `source_aborted` and `auth_rejected` when the gate is shut (`context.incident`); `disk_full`; `path_owned`
+ * @throws the signal's reason when it is aborted
+ */
+export async function downloadDay(
+  deps: DownloadDependencies,
+  request: DownloadRequest,
+  hooks: DownloadHooks = {},
+): Promise<DownloadOutcome> {
+  try {
+    return await download(deps, request, hooks);
+  } catch (error) {
+    throw storageError(error);
+  }
+}
+
+async function download(
+  deps: DownloadDependencies,
+  request: DownloadRequest,
+  hooks: DownloadHooks,
+): Promise<DownloadOutcome> {
+  const product = parseProductSlug(request.product);
+  const path = join(deps.folders.downloads, artifactFileName(product, request.day));
+  const intact = await findIntactArtifact(path, request);
+  if (intact) return { outcome: 'done', path, requests: 0, adopted: true, ...facts(intact) };
+
+  const store = await SliceStore.open(deps, request, daySlices(request.day, product.sensor, request.sliceMode));
+  const requests = store.missing.length === 0 ? 0 : await askForMissing(deps, product, store, hooks);
+  const files = store.files.filter(({ header }) => header.counts.records > 0);
+  if (files.length === 0)
+    return { outcome: 'no_data', reason: noData(product, request), slices: store.total, requests };
+
+  const columns = unionOfColumns(files);
+  const { sizeBytes, sha256 } = await assembleArtifact(path, product.format, files, columns, hooks.signal);
+  const manifest: DownloadManifest = {
+    manifestVersion: 1,
+    kind: 'download',
+    product: request.product,
+    day: request.day,
+    file: artifactFileName(product, request.day),
+    sizeBytes,
+    sha256,
+    writer: SOFTWARE.reach,
+    counts: sumOfCounts(files),
+    columns,
+    sliceMode: request.sliceMode,
+    slices: store.total,
+    emptySlices: store.total - files.length,
+    outsideSlice: store.files.reduce((sum, { header }) => sum + header.outside, 0),
+  };
+  await writeManifest(path, manifest);
+  return { outcome: 'done', path, requests, adopted: false, ...facts(manifest) };
+}
+
+function facts({ sizeBytes, sha256, counts, columns, slices, emptySlices, outsideSlice }: DownloadManifest) {
+  return { sizeBytes, sha256, counts, columns, slices, emptySlices, outsideSlice };
+}
+
+/** One pass with progress. @returns the number of requests when nothing is missing any more; throws otherwise */
+async function askForMissing(
+  deps: DownloadDependencies,
+  product: Product,
+  store: SliceStore,
+  { signal, onProgress }: DownloadHooks,
+): Promise<number> {
+  const tell = (): void => {
+    const { rate, cooldown } = deps.gate.snapshot();
+    const waiting = cooldown && { until: new Date(cooldown.untilMs).toISOString(), why: cooldown.why };
+    onProgress?.({ ...store.progress, rate, ...(waiting && { waiting }) });
+  };
+  tell();
+  const ticker = setInterval(tell, PROGRESS_EVERY_MS);
+  try {
+    const result = await runPass(deps, product, store, signal, tell);
+    const problem = problemAfter(result, store, deps);
+    if (problem) throw problem;
+    return result.requests;
+  } finally {
+    clearInterval(ticker);
+    tell();
+  }
+}
+
+/** Why the day is not complete after a pass: what stops the run first, then what ends the day, then what may be tried again. */
+function problemAfter(result: PassResult, store: SliceStore, { gate }: DownloadDependencies): Error | null {
+  const { stopped, lastFailure } = result;
+  const { missing } = store;
+  if (missing.length === 0) return null;
+  if (stopped && (!isPipelineError(stopped) || stopped.retry !== 'later')) return withEvidence(stopped, lastFailure);
+  const refusal = gate.refusal();
+  if (refusal?.retry === 'stop_run') return withEvidence(refusal, lastFailure);
+  if (result.exhausted.length > 0) return exhausted(result, store);
+  if (stopped) return withEvidence(stopped, lastFailure);
+  const waitMs = backoffMs(gate.config.passWaitMs, Math.max(1, store.mostFailures), Math.random());
+  return new PipelineError(
+    'source_unavailable',
+    `${missing.length} of ${store.total} slices are missing after this pass; the latest failure: ${lastFailure ?? 'none'}`,
+    {
+      retryAfterMs: Math.ceil(Math.max(waitMs, refusal?.retryAfterMs ?? 0)),
+      hint: 'Nothing to do: the next pass asks for the missing slices alone.',
+    },
+  );
+}
+
+function exhausted({ exhausted: slices, lastFailure }: PassResult, { total }: SliceStore): PipelineError {
+  const names = slices.slice(0, 3).map(interval).join(', ');
+  const more = slices.length > 3 ? ` and ${slices.length - 3} more` : '';
+  return new PipelineError(
+    'slice_exhausted',
+    `${slices.length} of ${total} slices failed as often as they may (${names}${more}); the latest failure: ${lastFailure}`,
+    {
+      hint: 'Finished slices are kept. When the source is well, run with --retry-failed: only missing slices are asked for.',
+    },
+  );
+}
+
+/** The gate's word with what led to it. */
+function withEvidence(error: Error, lastFailure: string | null): Error {
+  if (!isPipelineError(error) || lastFailure === null || error.message.includes(lastFailure)) return error;
+  const { kind, hint, context, retryAfterMs } = error;
+  return new PipelineError(kind, `${error.message} The latest failure: ${lastFailure}`, {
+    context,
+    ...(hint === undefined ? {} : { hint }),
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    cause: error,
+  });
+}
+
+function noData(product: Product, { day }: DownloadRequest): string {
+  const [start, end] = [day, addDays(day, 1)].map((each) => new Date(dayStartMs(each)).toISOString());
+  return `The source has no ${product.descriptor} records of ${artifactPrefix(product)} between ${start} and ${end}.`;
+}
+
+/** Slices are disjoint in time, so are their readings. */
+function sumOfCounts(files: readonly SliceFile[]): RecordCounts {
+  const perSensor = new Map<string, number>();
+  let records = 0;
+  let distinctReadings = 0;
+  for (const { header } of files) {
+    records += header.counts.records;
+    distinctReadings += header.counts.distinctReadings;
+    for (const [id, count] of Object.entries(header.counts.recordsPerSensor))
+      perSensor.set(id, (perSensor.get(id) ?? 0) + count);
+  }
+  const recordsPerSensor = Object.fromEntries([...perSensor].toSorted(([a], [b]) => (a < b ? -1 : 1)));
+  return { records, distinctReadings, recordsPerSensor };
+}

@@ -1,0 +1,186 @@
+/**
+ * One pass over the missing slices of a day: each is asked for at most once, except after a 429, which is no failure.
+ * Failed slices are left, the others finished, until the gate refuses or a slice is beyond help.
+ */
+import { PipelineError, isPipelineError } from '../../core/errors.ts';
+import type { Product } from '../../core/product.ts';
+import type { Slice } from '../../core/slices.ts';
+import type { Permit } from '../../gate/index.ts';
+import type { AnswerHeader, SliceAnswer, SliceFailure } from '../../sources/udl/index.ts';
+import { explainFsError, errorCode } from '../../storage/folders.ts';
+import { MOST_SLICE_FAILURES } from './slice-store.ts';
+import type { SliceStore } from './slice-store.ts';
+import type { DownloadDependencies } from './types.ts';
+
+export interface PassResult {
+  readonly requests: number;
+  /** Slices that have failed as often as they may. */
+  readonly exhausted: readonly Slice[];
+  /** The latest failure's detail; null when nothing failed. */
+  readonly lastFailure: string | null;
+  /** What ended the pass before every missing slice was asked for; null when nothing did. */
+  readonly stopped: Error | null;
+}
+
+export async function runPass(
+  deps: DownloadDependencies,
+  product: Product,
+  store: SliceStore,
+  signal: AbortSignal | undefined,
+  onSlice: () => void,
+): Promise<PassResult> {
+  const pass = new Pass(deps, product, store, signal, onSlice);
+  await pass.run();
+  return pass;
+}
+
+class Pass implements PassResult {
+  requests = 0;
+  readonly exhausted: Slice[] = [];
+  lastFailure: string | null = null;
+  stopped: Error | null = null;
+  readonly #deps: DownloadDependencies;
+  readonly #product: Product;
+  readonly #store: SliceStore;
+  readonly #signal: AbortSignal | undefined;
+  readonly #onSlice: () => void;
+  readonly #queue: Slice[];
+  /** Ends waiting at the gate when the pass is stopped; requests under way are finished and kept. */
+  readonly #waiting = new AbortController();
+
+  constructor(
+    deps: DownloadDependencies,
+    product: Product,
+    store: SliceStore,
+    signal: AbortSignal | undefined,
+    onSlice: () => void,
+  ) {
+    this.#deps = deps;
+    this.#product = product;
+    this.#store = store;
+    this.#signal = signal;
+    this.#onSlice = onSlice;
+    this.#queue = store.missing;
+  }
+
+  async run(): Promise<void> {
+    const cancel = (): void => this.#stop(this.#signal?.reason);
+    if (this.#signal?.aborted) cancel();
+    this.#signal?.addEventListener('abort', cancel, { once: true });
+    try {
+      const runners = Math.min(this.#deps.gate.config.maxConcurrentRequests, this.#queue.length);
+      await Promise.all(Array.from({ length: runners }, () => this.#runner()));
+    } finally {
+      this.#signal?.removeEventListener('abort', cancel);
+    }
+  }
+
+  async #runner(): Promise<void> {
+    try {
+      for (let slice = this.#next(); slice; slice = this.#next()) {
+        const permit = await this.#deps.gate.acquire(this.#waiting.signal);
+        await this.#ask(slice, permit);
+      }
+    } catch (error) {
+      this.#stop(error);
+    }
+  }
+
+  #next(): Slice | undefined {
+    return this.stopped ? undefined : this.#queue.shift();
+  }
+
+  /** The first reason counts. */
+  #stop(reason: unknown): void {
+    if (this.stopped) return;
+    this.stopped = reason instanceof Error ? reason : new Error(String(reason));
+    this.#waiting.abort(this.stopped);
+  }
+
+  async #ask(slice: Slice, permit: Permit): Promise<void> {
+    this.requests += 1;
+    let answer: SliceAnswer;
+    try {
+      const onHeader = (header: AnswerHeader): void => reportHeader(permit, header);
+      const hooks = this.#signal ? { signal: this.#signal, onHeader } : { onHeader };
+      answer = await this.#deps.source.fetchSlice({ product: this.#product, slice }, hooks);
+    } catch (error) {
+      permit.release({ kind: 'cancelled' });
+      throw error;
+    }
+    if (answer.kind === 'cancelled') {
+      permit.release({ kind: 'cancelled' });
+    } else if (answer.kind === 'failed') {
+      release(permit, answer.failure, answer.httpStatus);
+      await this.#failed(slice, answer);
+    } else {
+      permit.release({ kind: 'success' });
+      await this.#store.put(slice, answer).catch((error: unknown) => {
+        throw storageError(error);
+      });
+      this.#onSlice();
+    }
+  }
+
+  async #failed(slice: Slice, answer: Extract<SliceAnswer, { kind: 'failed' }>): Promise<void> {
+    const { failure } = answer;
+    const facts = {
+      slice: interval(slice),
+      kind: failure.kind,
+      detail: failure.detail,
+      rate: this.#deps.gate.snapshot().rate,
+    };
+    if (failure.kind === 'rate_limited') {
+      this.#deps.log?.warn(facts, 'the source asks for a pause');
+      this.#queue.unshift(slice);
+      return;
+    }
+    this.lastFailure = failure.detail;
+    if (failure.kind === 'auth_rejected') {
+      this.#stop(this.#deps.gate.refusal() ?? new PipelineError('auth_rejected', failure.detail));
+      return;
+    }
+    const failures = await this.#store.fail(slice, answer).catch((error: unknown) => {
+      throw storageError(error);
+    });
+    this.#deps.log?.warn({ ...facts, failures, most: MOST_SLICE_FAILURES }, 'slice failed');
+    if (failure.kind === 'request_rejected') {
+      this.#stop(
+        new PipelineError('slice_exhausted', `The source rejects the slice ${interval(slice)}: ${failure.detail}`, {
+          hint: 'Asking again does not help. Check UDL_BASE_URL, the sensor and the descriptor, then run with --retry-failed.',
+        }),
+      );
+    } else if (failures >= MOST_SLICE_FAILURES) this.exhausted.push(slice);
+  }
+}
+
+/** Tells the gate what must stop requests, before the body is read. */
+function reportHeader(permit: Permit, { status, retryAfter, date }: AnswerHeader): void {
+  if (status === 429) permit.report429({ retryAfter, date });
+  if (status === 401 || status === 403) permit.release({ kind: 'auth_rejected', status });
+}
+
+function release(permit: Permit, { kind, retryAfter, date }: SliceFailure, httpStatus: number | null): void {
+  const headers = { retryAfter, date };
+  if (kind === 'rate_limited') permit.release({ kind, headers });
+  else if (kind === 'auth_rejected') permit.release({ kind, status: httpStatus ?? 401 });
+  else {
+    const penalty = kind === 'timeout' || kind === 'connection_failed' || httpStatus === 503;
+    permit.release({ kind: 'failure', penalty, headers: retryAfter === null ? null : headers });
+  }
+}
+
+/** `00:05:00..00:10:00` of the interval kept. */
+export function interval({ startMs, endMs }: Slice): string {
+  return [startMs, endMs].map((ms) => new Date(ms).toISOString().slice(11, 19)).join('..');
+}
+
+/** An error of the file system as the pipeline's own where the operator can do something. */
+export function storageError(error: unknown): unknown {
+  const code = errorCode(error);
+  if (isPipelineError(error) || (code !== 'ENOSPC' && code !== 'EDQUOT')) return error;
+  return new PipelineError('disk_full', `The download cannot be written: ${explainFsError(error)}.`, {
+    hint: 'Free some space (a full day needs about 1.2 GB while it is put together), then resume the run: finished slices are kept.',
+    cause: error,
+  });
+}

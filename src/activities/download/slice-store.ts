@@ -1,0 +1,217 @@
+/** The slices of one day: what is done on disk, what failed in the ledger, both kept in step. */
+import { mkdir, readdir, rm, rmdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { ProductSlug } from '../../core/product.ts';
+import type { Slice } from '../../core/slices.ts';
+import type { Day } from '../../core/time/day.ts';
+import type { SliceRow } from '../../ledger/ledger.ts';
+import type { SliceAnswer } from '../../sources/udl/index.ts';
+import { keepRejected, readSliceFile, sliceFileName, writeSliceFile } from './slice-file.ts';
+import type { SliceFile, SliceHeader } from './slice-file.ts';
+import type { DownloadDependencies, DownloadRequest } from './types.ts';
+
+/** Failures of the source after which a slice is given up (UDL-22: one attempt and five retries). */
+export const MOST_SLICE_FAILURES = 6;
+
+/** An empty answer is no lasting truth, data may arrive late: an older one is asked for again. */
+const EMPTY_STAYS_MS = 24 * 3_600_000;
+
+type Answered = Exclude<SliceAnswer, { kind: 'failed' | 'cancelled' }>;
+type Failed = Extract<SliceAnswer, { kind: 'failed' }>;
+
+/** Folder of a day's slice files. */
+function sliceFolder(folders: DownloadDependencies['folders'], product: ProductSlug, day: Day): string {
+  return join(folders.slices, ...product.split('/'), day);
+}
+
+/** Removes a day's slice files and kept wrong answers; to be called once its outcome is in the ledger. Idempotent. */
+export async function discardSlices(
+  folders: DownloadDependencies['folders'],
+  product: ProductSlug,
+  day: Day,
+): Promise<void> {
+  const folder = sliceFolder(folders, product, day);
+  await rm(folder, { recursive: true, force: true });
+  // Empty parents go too; one that another day uses stays.
+  for (let parent = dirname(folder); parent.startsWith(folders.slices); parent = dirname(parent)) {
+    const removed = await rmdir(parent).then(
+      () => true,
+      () => false,
+    );
+    if (!removed) break;
+  }
+}
+
+export class SliceStore {
+  readonly #ledger: DownloadDependencies['ledger'];
+  readonly #product: ProductSlug;
+  readonly #day: Day;
+  readonly #folder: string;
+  readonly #slices: readonly Slice[];
+  /** By start. */
+  readonly #done = new Map<number, SliceFile>();
+  readonly #failures = new Map<number, number>();
+  #records = 0;
+  #bytes = 0;
+
+  /** Takes over what is intact on disk; everything else of the day's folder is removed. */
+  static async open(
+    deps: DownloadDependencies,
+    request: DownloadRequest,
+    slices: readonly Slice[],
+  ): Promise<SliceStore> {
+    const store = new SliceStore(deps, request, slices);
+    await mkdir(store.#folder, { recursive: true });
+    await deps.ledger.retainSlices(request.product, request.day, slices);
+    await store.#load(request.freshRun ?? false);
+    return store;
+  }
+
+  private constructor(deps: DownloadDependencies, { product, day }: DownloadRequest, slices: readonly Slice[]) {
+    this.#ledger = deps.ledger;
+    this.#product = product;
+    this.#day = day;
+    this.#folder = sliceFolder(deps.folders, product, day);
+    this.#slices = slices;
+  }
+
+  get total(): number {
+    return this.#slices.length;
+  }
+
+  /** Slices without an intact file, ascending. */
+  get missing(): Slice[] {
+    return this.#slices.filter(({ startMs }) => !this.#done.has(startMs));
+  }
+
+  /** Finished slices, ascending. */
+  get files(): SliceFile[] {
+    return this.#slices.flatMap(({ startMs }) => this.#done.get(startMs) ?? []);
+  }
+
+  get progress(): { slicesDone: number; slicesTotal: number; records: number; bytes: number } {
+    return { slicesDone: this.#done.size, slicesTotal: this.total, records: this.#records, bytes: this.#bytes };
+  }
+
+  /** Most failures of any missing slice. */
+  get mostFailures(): number {
+    return Math.max(0, ...this.missing.map(({ startMs }) => this.#failures.get(startMs) ?? 0));
+  }
+
+  /** Keeps a finished slice: file first, then the ledger's row. */
+  async put(slice: Slice, answer: Answered): Promise<void> {
+    const data = answer.kind === 'data' ? answer : null;
+    const header: SliceHeader = {
+      version: 1,
+      product: this.#product,
+      day: this.#day,
+      startMs: slice.startMs,
+      endMs: slice.endMs,
+      columns: data?.columns ?? [],
+      counts: data?.counts ?? { records: 0, distinctReadings: 0, recordsPerSensor: {} },
+      outside: data?.outside ?? 0,
+      httpStatus: answer.httpStatus,
+      bodyBytes: answer.bodyBytes,
+      seconds: answer.seconds,
+      fetchedAt: new Date().toISOString(),
+      blockBytes: data?.block.length ?? 0,
+      sha256: data?.sha256 ?? SHA256_OF_NOTHING,
+    };
+    const file = await writeSliceFile(this.#folder, header, data?.block ?? new Uint8Array());
+    await this.#ledger.putSlice(this.#doneRow(header));
+    this.#take(file);
+  }
+
+  /** Keeps a failure of the source. @returns how often this slice has failed now */
+  async fail(slice: Slice, { failure, httpStatus, bodyBytes, seconds }: Failed): Promise<number> {
+    const failures = (this.#failures.get(slice.startMs) ?? 0) + 1;
+    this.#failures.set(slice.startMs, failures);
+    const kept = failure.rawStart && (await keepRejected(this.#folder, slice, failures, failure.rawStart));
+    await this.#ledger.putSlice({
+      product: this.#product,
+      day: this.#day,
+      startMs: slice.startMs,
+      endMs: slice.endMs,
+      status: 'failed',
+      httpStatus,
+      records: null,
+      bytes: bodyBytes,
+      sha256: null,
+      failures,
+      errorKind: failure.kind,
+      errorDetail: kept ? withPath(failure.detail, kept) : failure.detail,
+      seconds,
+      updatedAt: new Date().toISOString(),
+    });
+    return failures;
+  }
+
+  async #load(freshRun: boolean): Promise<void> {
+    const rows = new Map((await this.#ledger.slices(this.#product, this.#day)).map((row) => [row.startMs, row]));
+    // A slice at its limit ended the run before: this one begins anew.
+    if (freshRun || [...rows.values()].some((row) => row.status === 'failed' && row.failures >= MOST_SLICE_FAILURES)) {
+      await this.#ledger.resetSliceFailures(this.#product, this.#day);
+    } else for (const row of rows.values()) this.#failures.set(row.startMs, row.failures);
+    const names = new Set(await readdir(this.#folder));
+    for (const slice of this.#slices) {
+      const name = sliceFileName(slice);
+      if (!names.delete(name)) continue;
+      const file = await readSliceFile(join(this.#folder, name));
+      if (!file || !this.#isUsable(file.header, slice)) {
+        names.add(name);
+        continue;
+      }
+      this.#take(file);
+      const row = rows.get(slice.startMs);
+      if (row?.sha256 !== file.header.sha256) await this.#ledger.putSlice(this.#doneRow(file.header));
+    }
+    // Torn files, leftovers of a kill, slices of another mode.
+    const leftovers = [...names].filter((name) => !name.endsWith('.rejected'));
+    await Promise.all(leftovers.map((name) => rm(join(this.#folder, name), { force: true })));
+  }
+
+  #isUsable(header: SliceHeader, { startMs, endMs }: Slice): boolean {
+    const isOurs =
+      header.version === 1 &&
+      header.product === this.#product &&
+      header.day === this.#day &&
+      header.startMs === startMs &&
+      header.endMs === endMs;
+    const isFresh = header.counts.records > 0 || Date.now() - Date.parse(header.fetchedAt) < EMPTY_STAYS_MS;
+    return isOurs && isFresh;
+  }
+
+  #take(file: SliceFile): void {
+    this.#done.set(file.header.startMs, file);
+    this.#records += file.header.counts.records;
+    this.#bytes += file.header.bodyBytes;
+  }
+
+  #doneRow(header: SliceHeader): SliceRow {
+    return {
+      product: this.#product,
+      day: this.#day,
+      startMs: header.startMs,
+      endMs: header.endMs,
+      status: header.counts.records > 0 ? 'done' : 'empty',
+      httpStatus: header.httpStatus,
+      records: header.counts.records,
+      bytes: header.bodyBytes,
+      sha256: header.sha256,
+      failures: this.#failures.get(header.startMs) ?? 0,
+      errorKind: null,
+      errorDetail: null,
+      seconds: header.seconds,
+      updatedAt: header.fetchedAt,
+    };
+  }
+}
+
+const SHA256_OF_NOTHING = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
+/** `SliceRow.errorDetail` holds at most this many characters. */
+const LONGEST_DETAIL = 1_000;
+
+function withPath(detail: string, path: string): string {
+  const suffix = ` [start kept in ${path}]`;
+  return detail.slice(0, LONGEST_DETAIL - suffix.length) + suffix;
+}

@@ -1,0 +1,78 @@
+import type { SliceMode } from '../../core/backfill/types.ts';
+import type { ProductSlug } from '../../core/product.ts';
+import type { RecordCounts } from '../../core/records/counts.ts';
+import type { Day } from '../../core/time/day.ts';
+import type { Gate } from '../../gate/index.ts';
+import type { Ledger } from '../../ledger/ledger.ts';
+import type { UdlSource } from '../../sources/udl/index.ts';
+import type { WorkspacePaths } from '../../storage/workspace.ts';
+
+/** What the download says beside its result. */
+export interface DownloadLog {
+  info(facts: object, message: string): void;
+  warn(facts: object, message: string): void;
+}
+
+export interface DownloadDependencies {
+  readonly gate: Gate;
+  readonly source: UdlSource;
+  readonly ledger: Pick<Ledger, 'slices' | 'putSlice' | 'resetSliceFailures' | 'retainSlices'>;
+  readonly folders: Pick<WorkspacePaths, 'downloads' | 'slices'>;
+  readonly log?: DownloadLog;
+}
+
+export interface DownloadRequest {
+  readonly product: ProductSlug;
+  readonly day: Day;
+  readonly sliceMode: SliceMode;
+  /** First pass of a new run of the day: failures of earlier runs are forgotten. */
+  readonly freshRun?: boolean;
+}
+
+export interface DownloadProgress {
+  readonly slicesDone: number;
+  readonly slicesTotal: number;
+  /** Records kept so far. */
+  readonly records: number;
+  /** Bytes of the answers so far, transport decoding undone. */
+  readonly bytes: number;
+  /** Requests per second that the gate allows now. */
+  readonly rate: number;
+  /** Set while nothing may be asked: until when (ISO 8601 UTC) and why. */
+  readonly waiting?: { readonly until: string; readonly why: string };
+}
+
+export interface DownloadHooks {
+  /** Cancels requests under way; finished slices stay. */
+  readonly signal?: AbortSignal;
+  /** Called after every slice, and every second while nothing ends. */
+  readonly onProgress?: (progress: DownloadProgress) => void;
+}
+
+export type DownloadOutcome =
+  | {
+      readonly outcome: 'done';
+      /** Absolute path of the artifact. */
+      readonly path: string;
+      readonly sizeBytes: number;
+      /** Lower-case hexadecimal. */
+      readonly sha256: string;
+      readonly counts: RecordCounts;
+      readonly columns: readonly string[];
+      readonly slices: number;
+      readonly emptySlices: number;
+      /** Records that came outside their slice and were dropped. */
+      readonly outsideSlice: number;
+      /** Requests that this call sent. */
+      readonly requests: number;
+      /** The artifact was there already, intact. */
+      readonly adopted: boolean;
+    }
+  | {
+      /** Every slice was answered with an empty list. */
+      readonly outcome: 'no_data';
+      /** One sentence with the sensor and both ends of the day (UDL-25). */
+      readonly reason: string;
+      readonly slices: number;
+      readonly requests: number;
+    };

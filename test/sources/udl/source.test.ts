@@ -1,0 +1,295 @@
+import { gzipSync } from 'node:zlib';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { Secret } from '../../../src/core/secret.ts';
+import { createUdlSource } from '../../../src/sources/udl/index.ts';
+import type { AnswerHeader, SliceAnswer, SliceQuery, UdlSource } from '../../../src/sources/udl/index.ts';
+import { send, sendCut, sendJson, startScriptedServer } from './scripted-server.ts';
+import type { Script, ScriptedServer } from './scripted-server.ts';
+
+const TOKEN = 'Basic c2VjcmV0OnBhc3N3b3Jk';
+const START = Date.parse('2026-01-01T00:00:00Z');
+const QUERY: SliceQuery = {
+  product: { sensor: 'ALL', descriptor: 'QUICKLOOK', format: 'csv' },
+  slice: { startMs: START, endMs: START + 300_000, queryStartMs: START, queryEndMs: START + 300_000 },
+};
+const RECORD = { id: 'a', idSensor: 'REACH-101', obTime: '2026-01-01T00:00:05.000Z' };
+
+let server: ScriptedServer;
+let source: UdlSource;
+
+const LIMITS = { requestTimeoutMs: 300, exchangeTimeoutMs: 900, maxBodyBytes: 100_000 };
+
+function sourceAt(baseUrl: string): UdlSource {
+  return createUdlSource({ baseUrl, token: new Secret(TOKEN), threads: 1, ...LIMITS });
+}
+
+beforeAll(async () => {
+  server = await startScriptedServer(() => undefined);
+  source = sourceAt(`${server.url}/`);
+});
+
+beforeEach(() => {
+  server.seen.length = 0;
+  server.script = (response) => sendJson(response, [RECORD]);
+});
+
+afterAll(async () => {
+  await source.close();
+  await server.close();
+});
+
+async function ask(script?: Script): Promise<SliceAnswer> {
+  if (script) server.script = script;
+  return source.fetchSlice(QUERY);
+}
+
+test('UDL-1, UDL-5: one GET with the token verbatim in Authorization, nothing of it elsewhere', async () => {
+  const answer = await ask();
+  expect(answer).toMatchObject({ kind: 'data', httpStatus: 200, columns: ['id', 'idSensor', 'obTime'], outside: 0 });
+  const [request] = server.seen;
+  expect(server.seen).toHaveLength(1);
+  expect(request?.url).toMatch(
+    /^\/udl\/spaceenvobservation\?obTime=2026-01-01T00:00:00.000Z\.\.2026-01-01T00:05:00.000Z&/,
+  );
+  expect(request?.headers.authorization).toBe(TOKEN);
+  expect(Object.keys(request?.headers ?? {}).toSorted()).toEqual(['authorization', 'connection', 'host']);
+});
+
+test('a path in front of /udl is kept', async () => {
+  const behind = sourceAt(`${server.url}/mirror/`);
+  await behind.fetchSlice(QUERY);
+  await behind.close();
+  expect(server.seen[0]?.url).toMatch(/^\/mirror\/udl\/spaceenvobservation\?/);
+});
+
+test('only [] is empty', async () => {
+  expect(await ask((response) => sendJson(response, []))).toMatchObject({
+    kind: 'empty',
+    httpStatus: 200,
+    bodyBytes: 2,
+  });
+});
+
+test('a body that a proxy compressed is read all the same', async () => {
+  const gzip: Script = (response) =>
+    send(response, 200, gzipSync(JSON.stringify([RECORD])), { 'content-encoding': 'gzip' });
+  expect(await ask(gzip)).toMatchObject({ kind: 'data', counts: { records: 1 } });
+});
+
+describe('UDL-D4: what an answer means', () => {
+  test.for([
+    [408, 'http_error'],
+    [425, 'http_error'],
+    [429, 'rate_limited'],
+    [500, 'http_error'],
+    [502, 'http_error'],
+    [503, 'http_error'],
+    [504, 'http_error'],
+    [401, 'auth_rejected'],
+    [403, 'auth_rejected'],
+    [400, 'request_rejected'],
+    [404, 'request_rejected'],
+    [501, 'request_rejected'],
+  ] as const)('%d is %s, with status, host and readable start', async ([status, kind]) => {
+    const answer = await ask((response) =>
+      send(response, status, '<h1>Sorry,</h1> not <b>now</b>', { 'content-type': 'text/html' }),
+    );
+    expect(answer).toMatchObject({ kind: 'failed', httpStatus: status, failure: { kind } });
+    const { detail } = (answer as Extract<SliceAnswer, { kind: 'failed' }>).failure;
+    expect(detail).toContain(`HTTP ${status} (text/html) from 127.0.0.1:`);
+    expect(detail).toContain('it begins: Sorry, not now');
+  });
+
+  test.for<[string, string, Script]>([
+    ['a reset', 'connection_failed', (response) => response.destroy()],
+    ['a body shorter than promised', 'connection_failed', (response) => sendCut(response, '[{"id":"a"')],
+    [
+      'a chunked body that ends early',
+      'connection_failed',
+      (response) => {
+        response.write('[{"id"', () => response.destroy());
+      },
+    ],
+    [
+      'a broken gzip',
+      'connection_failed',
+      (response) => send(response, 200, 'no gzip', { 'content-encoding': 'gzip' }),
+    ],
+    [
+      'an unknown encoding',
+      'connection_failed',
+      (response) => send(response, 200, 'x', { 'content-encoding': 'zebra' }),
+    ],
+    ['no header in time', 'timeout', () => undefined],
+    ['a body that stops', 'timeout', (response) => response.write('[')],
+    [
+      'a body that drips for ever',
+      'timeout',
+      (response) => {
+        const drip = setInterval(() => response.write(' '), 50);
+        response.on('close', () => clearInterval(drip));
+      },
+    ],
+    [
+      'an answer above the limit',
+      'wrong_kind',
+      (response) => sendJson(response, [{ ...RECORD, id: 'x'.repeat(100_000) }]),
+    ],
+  ])('%s is %s', async ([, kind, script]) => {
+    expect(await ask(script)).toMatchObject({ kind: 'failed', failure: { kind } });
+  });
+
+  test('a refused connection is connection_failed', async () => {
+    const gone = await startScriptedServer(() => undefined);
+    await gone.close();
+    const nowhere = sourceAt(gone.url);
+    const answer = await nowhere.fetchSlice(QUERY);
+    await nowhere.close();
+    expect(answer).toMatchObject({
+      kind: 'failed',
+      httpStatus: null,
+      failure: { kind: 'connection_failed', detail: expect.stringContaining('ECONNREFUSED') },
+    });
+  });
+});
+
+describe('UDL-D1, TRACK-9: status 200 is not success', () => {
+  test.for<[string, Script, string]>([
+    [
+      'HTML',
+      (r) =>
+        send(r, 200, '<html><head><style>p{}</style><script>x()</script></head><p>Please log in', {
+          'content-type': 'text/html',
+        }),
+      'Please log in',
+    ],
+    ['HTML with the right content type', (r) => send(r, 200, '<p>Maintenance</p>'), 'Maintenance'],
+    [
+      'a list that calls itself a page',
+      (r) => send(r, 200, '[]', { 'content-type': 'text/html; charset=utf-8' }),
+      'the answer is a page',
+    ],
+    ['gzipped HTML', (r) => send(r, 200, gzipSync('<p>Hello</p>'), { 'content-encoding': 'gzip' }), 'Hello'],
+    ['an error object', (r) => sendJson(r, { error: 'quota' }), 'without obTime'],
+    ['null', (r) => sendJson(r, null), 'no JSON list'],
+    ['{}', (r) => sendJson(r, {}), 'without obTime'],
+    ['nothing', (r) => send(r, 200, ''), 'empty'],
+    [
+      'no content',
+      (r) => {
+        r.writeHead(204);
+        r.end();
+      },
+      'empty',
+    ],
+    ['cut JSON', (r) => send(r, 200, JSON.stringify([RECORD, RECORD]).slice(0, -20)), 'ends early'],
+  ])('%s is wrong_kind, and its start is kept', async ([, script, words]) => {
+    const answer = await ask(script);
+    expect(answer).toMatchObject({
+      kind: 'failed',
+      failure: { kind: 'wrong_kind', detail: expect.stringContaining(words) },
+    });
+  });
+
+  test('a redirect is not followed', async () => {
+    const answer = await ask((response) => send(response, 302, '', { location: `${server.url}/login` }));
+    expect(answer).toMatchObject({
+      kind: 'failed',
+      failure: { kind: 'wrong_kind', detail: expect.stringContaining('/login') },
+    });
+    expect(server.seen).toHaveLength(1);
+  });
+
+  test('what is kept: at most 1,000 characters of text and 64 KiB of bytes', async () => {
+    const answer = await ask((response) => send(response, 200, `<p>${'long '.repeat(15_000)}</p>`));
+    const { failure } = answer as Extract<SliceAnswer, { kind: 'failed' }>;
+    expect(failure.detail.length).toBe(1_000);
+    expect(failure.rawStart!.length).toBeGreaterThan(60_000);
+    expect(failure.rawStart!.length).toBeLessThanOrEqual(64 << 10);
+  });
+
+  test.for([200, 500])('CLI-D1: a page that echoes the token (status %d) is kept without it', async (status) => {
+    const echo = `<p>${TOKEN} / ${TOKEN.slice(6)} / ${encodeURIComponent(TOKEN)}</p>`;
+    const answer = await ask((response) => send(response, status, echo));
+    const { failure } = answer as Extract<SliceAnswer, { kind: 'failed' }>;
+    const kept = failure.detail + Buffer.from(failure.rawStart ?? []).toString('latin1');
+    expect(kept).toContain('[secret]');
+    expect(kept).not.toContain(TOKEN.slice(6));
+  });
+});
+
+test('SAFE-2: the header of a 429 is told before its body has come', async () => {
+  const headers: AnswerHeader[] = [];
+  let finish: (() => void) | undefined;
+  server.script = (response) => {
+    response.writeHead(429, { 'retry-after': '7' });
+    response.write('slow down');
+    finish = () => response.end();
+  };
+  const answer = await source.fetchSlice(QUERY, {
+    onHeader: (header) => {
+      headers.push(header);
+      finish?.();
+    },
+  });
+  expect(headers).toEqual([{ status: 429, retryAfter: '7', date: expect.any(String) }]);
+  expect(answer).toMatchObject({ kind: 'failed', failure: { kind: 'rate_limited', retryAfter: '7' } });
+});
+
+describe('cancelling', () => {
+  test('ends the request at once, also at the server (SAFE-10)', async () => {
+    const abort = new AbortController();
+    server.script = () => abort.abort();
+    expect(await source.fetchSlice(QUERY, { signal: abort.signal })).toMatchObject({ kind: 'cancelled' });
+    await expect.poll(() => server.seen[0]?.aborted).toBe(true);
+  });
+
+  test('closing cancels what is under way and ends the threads', async () => {
+    const closing = sourceAt(server.url);
+    server.script = () => undefined;
+    const answer = closing.fetchSlice(QUERY);
+    await expect.poll(() => server.seen.length).toBe(1);
+    await closing.close();
+    expect(await answer).toMatchObject({ kind: 'cancelled' });
+    await expect.poll(() => server.seen[0]?.aborted).toBe(true);
+  });
+});
+
+test('many slices side by side over two threads, each with its own answer', async () => {
+  const threaded = createUdlSource({ baseUrl: server.url, token: new Secret(TOKEN), threads: 2 });
+  server.script = (response, { startMs }) =>
+    sendJson(response, [{ id: String(startMs), obTime: new Date(startMs).toISOString() }]);
+  const starts = Array.from({ length: 40 }, (_, index) => START + index * 300_000);
+  const answers = await Promise.all(
+    starts.map((start) =>
+      threaded.fetchSlice({
+        ...QUERY,
+        slice: { startMs: start, endMs: start + 300_000, queryStartMs: start, queryEndMs: start + 300_000 },
+      }),
+    ),
+  );
+  await threaded.close();
+  const rows = answers.map((answer) => (answer.kind === 'data' ? Buffer.from(answer.block).toString() : answer.kind));
+  expect(rows).toEqual(starts.map((start) => `${start},${new Date(start).toISOString()}\r\n`));
+});
+
+describe('configuration', () => {
+  test.for(['', 'Basic a\nb', 'Basic \u00e4'])(
+    'a token that no header can carry is refused without showing it',
+    (token) => {
+      expect(() => createUdlSource({ baseUrl: server.url, token: new Secret(token) })).toThrow(
+        expect.objectContaining({
+          kind: 'config_invalid',
+          message: expect.not.stringContaining('Basic'),
+          hint: expect.stringContaining('BASICAUTH'),
+        }),
+      );
+    },
+  );
+
+  test('an address that is none is refused', () => {
+    expect(() => createUdlSource({ baseUrl: 'udl', token: new Secret(TOKEN) })).toThrow(
+      'The address of the UDL, "udl", is no URL.',
+    );
+  });
+});
