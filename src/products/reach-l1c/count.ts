@@ -1,8 +1,8 @@
 /**
  * Counts the records of an artifact (see `core/records/counts.ts` for what counts). Runs in a thread; see `thread.ts`.
  */
-import { SENSORS } from '../../core/constellation.ts';
 import type { ArtifactFormat } from '../../core/product.ts';
+import { SENSOR_BY_OBSERVATORY } from './assemble/sensors.ts';
 import { readArtifact } from './read/artifact.ts';
 import { isBlank, Vocabulary } from './read/dictionary.ts';
 import { parseInstant } from './read/instant.ts';
@@ -13,10 +13,6 @@ import type { ArtifactCounts, Progress } from './types.ts';
 
 /** Key of records whose sensor cannot be told. */
 const UNKNOWN_SENSOR = '?';
-
-const SENSOR_BY_OBSERVATORY: ReadonlyMap<string, string> = new Map(
-  SENSORS.map((sensor) => [sensor.observatory, sensor.id]),
-);
 
 /**
  * @param tell - called now and then; may throw to end the work
@@ -77,7 +73,7 @@ class RecordCounter implements RowConsumer {
   #add(sensor: string, description: string, instant: number): void {
     this.records++;
     this.#perSensor.set(sensor, (this.#perSensor.get(sensor) ?? 0) + 1);
-    if (sensor === UNKNOWN_SENSOR || description === '' || Number.isNaN(instant)) return;
+    if (Number.isNaN(instant)) return;
     let byDescription = this.#instants.get(sensor);
     if (!byDescription) this.#instants.set(sensor, (byDescription = new Map<string, number[]>()));
     const instants = byDescription.get(description);

@@ -51,7 +51,7 @@ function asPipelineError(error: unknown): PipelineError {
     });
   }
   const isOurs = error instanceof FormatError || code === undefined;
-  return new PipelineError(isOurs ? 'invariant_broken' : 'input_invalid', `Building failed: ${message}`, {
+  return new PipelineError(isOurs ? 'invariant_broken' : 'config_invalid', `The file cannot be worked on: ${message}`, {
     hint: isOurs
       ? 'This is a bug: please report it with the input file.'
       : 'Check that the folders can be read and written.',

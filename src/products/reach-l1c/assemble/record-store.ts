@@ -7,7 +7,7 @@
 import { ROW_NUMBERS } from '../read/row.ts';
 import type { Row } from '../read/row.ts';
 
-const SEGMENT_BITS = 16;
+const SEGMENT_BITS = 13;
 const SEGMENT_ROWS = 1 << SEGMENT_BITS;
 const SEGMENT_MASK = SEGMENT_ROWS - 1;
 

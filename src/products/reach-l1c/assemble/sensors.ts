@@ -5,7 +5,8 @@ import { SENSORS, SENSOR_BY_ID } from '../../../core/constellation.ts';
 import { BLANK_CODE } from '../read/dictionary.ts';
 import type { Vocabulary } from '../read/dictionary.ts';
 
-const SENSOR_BY_OBSERVATORY: ReadonlyMap<string, string> = new Map(
+/** Sensor ids by the name of the satellite that carries them. */
+export const SENSOR_BY_OBSERVATORY: ReadonlyMap<string, string> = new Map(
   SENSORS.map((sensor) => [sensor.observatory, sensor.id]),
 );
 

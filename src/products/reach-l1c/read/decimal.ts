@@ -41,41 +41,36 @@ export function readDecimal(bytes: Uint8Array, start: number, end: number): numb
   const sign = bytes[position];
   if (sign === MINUS || sign === PLUS) position++;
 
-  // The first 15 significant digits fit a double exactly, the next four are kept apart.
-  let head = 0;
-  let tail = 0;
+  // Two groups of nine significant digits, each a small integer.
+  const firstDigit = position;
+  let upper = 0;
+  let lower = 0;
   let significant = 0;
-  let digits = 0;
-  let fraction = 0;
-  let inFraction = false;
+  let point = -1;
   for (; position < end; position++) {
     const digit = bytes[position]! - ZERO;
     if (digit >= 0 && digit <= 9) {
-      digits++;
-      if (inFraction) fraction++;
-      if (significant < 15) {
-        head = head * 10 + digit;
-        if (head > 0) significant++;
+      if (significant < 9) {
+        upper = (Math.imul(upper, 10) + digit) | 0;
+        if (upper > 0) significant++;
       } else {
         significant++;
-        if (significant > 19) return decimalByText(bytes, start, end);
-        tail = tail * 10 + digit;
+        lower = (Math.imul(lower, 10) + digit) | 0; // of no use beyond 18, see below
       }
-    } else if (bytes[position] === POINT && !inFraction) {
-      inFraction = true;
+    } else if (digit === POINT - ZERO && point < 0) {
+      point = position;
     } else {
       break;
     }
   }
-  if (digits === 0) return NaN;
-
-  let exponent = -fraction;
+  if (position - firstDigit === (point < 0 ? 0 : 1)) return NaN;
+  let exponent = point < 0 ? 0 : point + 1 - position;
   if (position < end) {
     const given = readExponent(bytes, position, end);
     if (given !== given) return NaN;
     exponent += given;
   }
-  const value = scale(head, tail, significant > 15 ? significant - 15 : 0, exponent);
+  const value = significant > 18 ? NaN : scale(upper, lower, significant > 9 ? significant - 9 : 0, exponent);
   if (value !== value) return decimalByText(bytes, start, end);
   return sign === MINUS ? -value : value;
 }
@@ -96,18 +91,13 @@ function readExponent(bytes: Uint8Array, start: number, end: number): number {
   return sign === MINUS ? -exponent : exponent;
 }
 
-/** `(head × 10^tailDigits + tail) × 10^exponent` rounded once, or NaN when this way cannot be sure of it. */
-function scale(head: number, tail: number, tailDigits: number, exponent: number): number {
-  if (head === 0) return 0;
-  let high = head;
-  let low = 0;
-  if (tailDigits > 0) {
-    const power = POWER[tailDigits]!;
-    const product = head * power;
-    const rest = productError(head, power, POWER_UPPER[tailDigits]!, product) + tail;
-    high = product + rest;
-    low = rest - (high - product);
-  }
+/** `(upper × 10^lowerDigits + lower) × 10^exponent` rounded once, or NaN when this way cannot be sure of it. */
+function scale(upper: number, lower: number, lowerDigits: number, exponent: number): number {
+  if (upper === 0) return 0;
+  // Exact: upper × 5^9 has 51 bits, and the rest is a power of two.
+  const scaled = upper * POWER[lowerDigits]!;
+  const high = scaled + lower;
+  const low = lower - (high - scaled);
   if (exponent === 0) return high;
   if (exponent < -MAX_POWER) return NaN;
   if (exponent > 0)

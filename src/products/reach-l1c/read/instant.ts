@@ -66,11 +66,6 @@ export function instantStamp(instant: number): string {
   return tt2000ToUtc(instantToTt2000(instant), 0).slice(0, 19).replaceAll('-', '').replaceAll(':', '');
 }
 
-/** `YYYY-MM-DDTHH:MM:SS.ffffffZ` of an instant. */
-export function instantText(instant: number): string {
-  return tt2000ToUtc(instantToTt2000(instant), 6);
-}
-
 const DIGIT_ZERO = 0x30;
 
 /**

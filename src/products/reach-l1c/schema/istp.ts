@@ -5,8 +5,8 @@
 interface MeasurementFacts {
   /** At most 20 characters, one space for none. */
   readonly units: string;
-  /** `factor>SI unit`. */
-  readonly siConversion: string;
+  /** `factor>SI unit`; null for a number without a unit. */
+  readonly siConversion: string | null;
   /** Values outside are wrong, not rare. */
   readonly min: number;
   readonly max: number;
@@ -35,7 +35,7 @@ export const ISTP_RANGES: Readonly<Record<string, MeasurementFacts>> = {
   lon: { ...DEGREES, min: -180, max: 180 },
   alt: { ...KILOMETRES, min: 0, max: 2000 },
   // Looks like bit flags; values up to 16 were seen.
-  obQuality: { units: ' ', siConversion: ' > ', min: 0, max: 65_535, format: 'F6.0', scale: 'linear' },
+  obQuality: { units: ' ', siConversion: null, min: 0, max: 65_535, format: 'F6.0', scale: 'linear' },
   sensor_position_x: { ...KILOMETRES, min: -MAX_POSITION_KM, max: MAX_POSITION_KM },
   sensor_position_y: { ...KILOMETRES, min: -MAX_POSITION_KM, max: MAX_POSITION_KM },
   sensor_position_z: { ...KILOMETRES, min: -MAX_POSITION_KM, max: MAX_POSITION_KM },

@@ -194,6 +194,7 @@ function measurement(
   const { axes } = facts;
   const sensors = axes.sensorLabels.length;
   const range = facts.profile === 'istp' ? ISTP_RANGES[name]! : null;
+  const siConversion = range ? range.siConversion : ' > ';
   const istpOnly: Attribute[] = [
     ['LABLAXIS', labelAxis(name)],
     ['SCALETYP', range?.scale ?? 'linear'],
@@ -207,7 +208,7 @@ function measurement(
     attributes: [
       ...described(name, description, 'data', range?.format ?? 'G10.8E3'),
       ['FILLVAL', one('CDF_DOUBLE', FILL)],
-      ['SI_CONVERSION', range?.siConversion ?? ' > '],
+      ...(siConversion === null ? [] : [['SI_CONVERSION', siConversion] satisfies Attribute]),
       ['UNITS', range?.units ?? publishedUnits],
       ['VALIDMIN', one('CDF_DOUBLE', range?.min ?? -Number.MAX_VALUE)],
       ['VALIDMAX', one('CDF_DOUBLE', range?.max ?? Number.MAX_VALUE)],

@@ -1,0 +1,233 @@
+import { readFileSync } from 'node:fs';
+import { parse } from 'csv-parse/sync';
+import * as fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { CsvReader } from '../../../../src/products/reach-l1c/read/csv-reader.ts';
+import { NOT_PLAIN, PlainRowReader } from '../../../../src/products/reach-l1c/read/csv-row.ts';
+import { interpretRecord } from '../../../../src/products/reach-l1c/read/interpret.ts';
+import { CREATED_AT, NEEDED_FIELDS, OB_TIME, OB_VALUE, Row } from '../../../../src/products/reach-l1c/read/row.ts';
+import type { NeededField, RecordFields } from '../../../../src/products/reach-l1c/read/row.ts';
+import { CSV_SAMPLE, goodRecords, nestedText, record, toCsv } from '../support.ts';
+import { feed, RecordingConsumer } from './recording.ts';
+
+function read(content: Buffer | string, chunkBytes?: number, bufferBytes?: number): RecordingConsumer {
+  const consumer = new RecordingConsumer();
+  feed(new CsvReader(consumer), Buffer.from(content), chunkBytes, bufferBytes);
+  return consumer;
+}
+
+/** The same file through `csv-parse` as a whole and the general interpretation alone. */
+function readGenerally(content: string): RecordingConsumer {
+  const consumer = new RecordingConsumer();
+  const options = { bom: true, columns: true as const, record_delimiter: ['\r\n', '\n'], skip_empty_lines: true };
+  const row = new Row();
+  for (const fields of parse<RecordFields>(content, options)) interpretRecord(fields, row, consumer);
+  return consumer;
+}
+
+const sensor = fc.constantFrom('REACH-101', 'REACH-105', 'REACH-TEST', '', 'None', ' REACH-102 ');
+const observatory = fc.constantFrom('Iridium-102', 'Iridium-106', 'Hubble', '');
+const time = fc.constantFrom(
+  '2026-01-01T00:00:00.000Z', '2026-01-01T00:00:05Z', '2026-01-01T00:00:05.123456Z', '2026-01-02T00:00:00.000Z',
+  '2026-01-01T00:00:05+00:00', '2026-01-01 00:00:05', '2016-12-31T23:59:60.000Z', '', 'soon', 'null',
+); // prettier-ignore
+const number = fc.oneof(
+  fc.double({ noDefaultInfinity: true, noNaN: true }).map(String),
+  fc.constantFrom('0.0', '-0.0', '1e5', '-1e+31', '1E-7', '', 'None', 'abc', '1e999', ' 5.5 '),
+);
+const nestedNumber = fc.oneof(
+  fc.double({ noDefaultInfinity: true, noNaN: true }),
+  fc.constantFrom(0, -1e31, 5e-7, null, 'text'),
+);
+const quality = fc.constantFrom('0', '16', '4.0', '', 'bad', null, 4, undefined);
+const description = fc.constantFrom(
+  'DOSE1 (Flavor X) in rad/second',
+  'DOSE2 (Flavor U) in rad/second',
+  "it's",
+  'a "b"',
+  'é',
+  '',
+  null,
+);
+const reading = fc
+  .record({
+    obType: fc.constantFrom('Energetic Charged Particle', 'a, b'),
+    obValue: nestedNumber,
+    obQuality: quality,
+    obDescription: description,
+  })
+  .chain((fields) =>
+    fc.shuffledSubarray(Object.entries(fields), { minLength: 2 }).map((entries) => Object.fromEntries(entries)),
+  );
+const notation = fc.constantFrom('python' as const, 'json' as const);
+/** Mostly what a source sends, now and then something odd. */
+const seoList = fc.oneof(
+  {
+    weight: 4,
+    arbitrary: fc
+      .tuple(fc.array(reading, { minLength: 1, maxLength: 1 }), notation)
+      .map(([list, how]) => nestedText(list, how)),
+  },
+  fc.tuple(fc.array(reading, { maxLength: 3 }), notation).map(([list, how]) => nestedText(list, how)),
+  fc.constantFrom('', '[]', 'None', '{}', '[1]', "[{'obValue': 1", 'text'),
+);
+const senPos = fc.oneof(
+  {
+    weight: 4,
+    arbitrary: fc
+      .tuple(fc.array(nestedNumber, { minLength: 3, maxLength: 4 }), notation)
+      .map(([list, how]) => nestedText(list, how)),
+  },
+  fc.constantFrom('', '[1, 2]', 'None', '[1, 2, nan]', '[1,2,3]', '[ 1 , 2 , 3 ]', '[1, 2, 3] x'),
+);
+const csvRow = fc.record({
+  idSensor: sensor,
+  observatoryName: observatory,
+  obTime: time,
+  createdAt: time,
+  seoList,
+  senPos,
+  lat: number,
+  lon: number,
+  alt: number,
+  descriptor: fc.constantFrom('QUICKLOOK', 'QUICKLOOK', 'PROVISIONAL', ''),
+  extra: fc.constantFrom('', 'plain', 'two\nlines', 'two\r\nlines', 'a "quoted" word', 'a, b'),
+});
+const csvFile = fc
+  .record({
+    columns: fc.shuffledSubarray([...NEEDED_FIELDS, 'extra'] as const, { minLength: 11 }),
+    rows: fc.array(csvRow, { maxLength: 12 }),
+    lineEnd: fc.constantFrom('\n', '\r\n'),
+    mark: fc.constantFrom('', '\uFEFF'),
+    finalLineEnd: fc.boolean(),
+    quoteAll: fc.boolean(),
+  })
+  .map(({ columns, rows, lineEnd, mark, finalLineEnd, quoteAll }) => {
+    const quoted = (text: string): string =>
+      quoteAll || /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+    const lines = [columns.join(','), ...rows.map((row) => columns.map((name) => quoted(row[name])).join(','))];
+    return mark + lines.join(lineEnd) + (finalLineEnd ? lineEnd : '');
+  });
+
+describe('UDL-31: the fast way and the general way', () => {
+  test('say the same of any file, wherever the chunks are cut', () => {
+    fc.assert(
+      fc.property(csvFile, fc.integer({ min: 1, max: 3000 }), (content, chunkBytes) => {
+        expect(read(content, chunkBytes).told).toEqual(readGenerally(content).told);
+      }),
+      { numRuns: 600 },
+    );
+  });
+
+  test.for([
+    ['the CSV sample', readFileSync(CSV_SAMPLE, 'utf8')],
+    ['Python cells, CRLF', toCsv(goodRecords(20), 'python', '\r\n')],
+    ['JSON cells, LF', toCsv(goodRecords(20), 'json', '\n')],
+    [
+      'blank ids, null values',
+      toCsv([record({ idSensor: null, lat: null, createdAt: null }, { obValue: null, obQuality: null })]),
+    ],
+  ] as const)('every row of %s is plain', ([, content]) => {
+    const consumer = new RecordingConsumer();
+    const header = content.slice(0, content.indexOf('\n')).trimEnd().split(',') as NeededField[];
+    const reader = new PlainRowReader(header, consumer.vocabulary, new Row());
+    const bytes = Buffer.from(`${content}\0`);
+    let position = content.indexOf('\n') + 1;
+    while (position < content.length) {
+      position = reader.read(bytes, position);
+      expect(position).not.toBe(NOT_PLAIN);
+    }
+  });
+});
+
+describe('UDL-31: layouts', () => {
+  const expected = read(toCsv(goodRecords(3))).told;
+
+  test('three good rows are three rows', () => {
+    expect(expected).toHaveLength(3);
+    expect(expected[1]).toEqual({
+      kind: 'row',
+      numbers: [expect.any(Number), expect.any(Number), 1.5e-7, 0, 10.5, -20.25, 790.75, 1000.25, -2000.5, 6000.125],
+      texts: ['REACH-101', 'Iridium-102', 'DOSE1 (Flavor X) in rad/second', 'QUICKLOOK'],
+      element: 0,
+    });
+  });
+
+  test.for<[name: string, content: string]>([
+    ['LF', toCsv(goodRecords(3), 'python', '\n')],
+    ['JSON cells', toCsv(goodRecords(3), 'json')],
+    ['a byte-order mark', `\uFEFF${toCsv(goodRecords(3))}`],
+    ['no final line end', toCsv(goodRecords(3)).trimEnd()],
+    ['blank lines', toCsv(goodRecords(3)).replaceAll('\r\n', '\r\n\r\n')],
+    [
+      'further columns in front and behind',
+      toCsv(goodRecords(3).map((fields) => ({ id: 'a,"b"', ...fields, origin: null }))),
+    ],
+    ['a quoted newline in another column', toCsv(goodRecords(3).map((fields) => ({ note: 'two\nlines', ...fields })))],
+    [
+      'a column twice, of which the first counts',
+      toCsv(goodRecords(3)).replaceAll(/(?=\r\n)/g, (_, at: number) => (at < 100 ? ',lat' : ',99')),
+    ],
+  ])('%s', ([, content]) => {
+    expect(read(content).told).toEqual(expected);
+  });
+});
+
+describe('CDF-D10: a row that cannot be taken apart costs itself only', () => {
+  const [header, first, second, third] = toCsv(goodRecords(3)).split('\r\n') as [string, string, string, string];
+
+  test.for<[name: string, bad: string, reason: string]>([
+    ['a quote that is never closed', '"REACH-101,Iridium-102', 'csv_malformed'],
+    ['text behind a closing quote', '"REACH-101"x,Iridium-102,,,,,,,,', 'csv_malformed'],
+    ['a quote inside a bare cell', 'REACH"101,Iridium-102,,,,,,,,', 'csv_malformed'],
+    ['a cell too few', first.slice(0, first.lastIndexOf(',')), 'cell_count'],
+    ['a cell too many', `${first},1`, 'cell_count'],
+  ])('%s', ([, bad, reason]) => {
+    const { told } = read([header, first, bad, second, third, ''].join('\r\n'));
+    expect(told.map((item) => (item.kind === 'rejected' ? item.reason : item.kind))).toEqual([
+      'row',
+      reason,
+      'row',
+      'row',
+    ]);
+  });
+
+  test('also when the stray quote pairs with one of the next row', () => {
+    const { told } = read([header, '"REACH-101,Iridium', first, second, ''].join('\n'));
+    expect(told.map((item) => item.kind)).toEqual(['rejected', 'row', 'row']);
+  });
+
+  test('and a row longer than the buffer is one bad row', () => {
+    const long = `"${'x'.repeat(3000)}"`;
+    const { told } = read([header, first, long, second, ''].join('\n'), 500, 1024);
+    const kinds = told.map((item) => item.kind);
+    expect(kinds.filter((kind) => kind === 'row')).toHaveLength(2);
+    expect(kinds.at(0)).toBe('row');
+    expect(kinds.at(-1)).toBe('row');
+  });
+});
+
+test('a file that does not begin with a header is refused with its first bytes', () => {
+  expect(() => read('"<html>\n<body>Bad gateway</body>')).toThrow(
+    /does not begin with a CSV header, but with "\\"<html>/,
+  );
+});
+
+test('an empty file has no rows and no columns', () => {
+  const consumer = read('');
+  expect(consumer.told).toEqual([]);
+  expect(consumer.columnNames).toEqual([]);
+});
+
+test('createdAt absent is older than any, and -0 and null stay what they are', () => {
+  const [first, second] = read(
+    toCsv([record({ createdAt: null }, { obValue: -0.0 }), record({}, { obValue: null })]).replace(
+      "'obValue': 0,",
+      "'obValue': -0.0,",
+    ),
+  ).rows;
+  expect(first?.numbers[CREATED_AT]).toBe(-Infinity);
+  expect(first?.numbers[OB_VALUE]).toBe(-0);
+  expect(second?.numbers[OB_VALUE]).toBeNaN();
+  expect(first?.numbers[OB_TIME]).toBe(second?.numbers[OB_TIME]);
+});
