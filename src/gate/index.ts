@@ -4,5 +4,5 @@
  * values, nor what is asked. Start reading with `gate.ts`.
  */
 export { createGate } from './gate.ts';
-export type { Gate, GateSnapshot, GateState, GateStore, Permit } from './types.ts';
+export type { Gate, GateState, Permit } from './types.ts';
 export type { Clock } from './clock.ts';

@@ -100,8 +100,8 @@ export function openGate(config: Partial<RateConfig> = {}, clock?: Clock): Gate 
   return createGate({ config: { ...FAST, ...config }, ...(clock && { clock }) });
 }
 
-export function testSource(url: string): UdlSource {
-  return createUdlSource({ baseUrl: url, token: new Secret(TOKEN), threads: 1, requestTimeoutMs: 400 });
+export function testSource(url: string, requestTimeoutMs = 30_000): UdlSource {
+  return createUdlSource({ baseUrl: url, token: new Secret(TOKEN), threads: 1, requestTimeoutMs });
 }
 
 export interface Workspace {

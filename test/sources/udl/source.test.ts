@@ -17,10 +17,13 @@ const RECORD = { id: 'a', idSensor: 'REACH-101', obTime: '2026-01-01T00:00:05.00
 let server: ScriptedServer;
 let source: UdlSource;
 
-const LIMITS = { requestTimeoutMs: 300, exchangeTimeoutMs: 900, maxBodyBytes: 100_000 };
+const PATIENCE = { timeout: 20_000 };
 
-function sourceAt(baseUrl: string): UdlSource {
-  return createUdlSource({ baseUrl, token: new Secret(TOKEN), threads: 1, ...LIMITS });
+function sourceAt(
+  baseUrl: string,
+  timeouts: { requestTimeoutMs?: number; exchangeTimeoutMs?: number } = {},
+): UdlSource {
+  return createUdlSource({ baseUrl, token: new Secret(TOKEN), threads: 1, maxBodyBytes: 100_000, ...timeouts });
 }
 
 beforeAll(async () => {
@@ -120,16 +123,6 @@ describe('UDL-D4: what an answer means', () => {
       'connection_failed',
       (response) => send(response, 200, 'x', { 'content-encoding': 'zebra' }),
     ],
-    ['no header in time', 'timeout', () => undefined],
-    ['a body that stops', 'timeout', (response) => response.write('[')],
-    [
-      'a body that drips for ever',
-      'timeout',
-      (response) => {
-        const drip = setInterval(() => response.write(' '), 50);
-        response.on('close', () => clearInterval(drip));
-      },
-    ],
     [
       'an answer above the limit',
       'wrong_kind',
@@ -150,6 +143,30 @@ describe('UDL-D4: what an answer means', () => {
       httpStatus: null,
       failure: { kind: 'connection_failed', detail: expect.stringContaining('ECONNREFUSED') },
     });
+  });
+});
+
+describe('UDL-6: what takes too long is a timeout', () => {
+  let impatient: UdlSource;
+  beforeAll(() => {
+    impatient = sourceAt(server.url, { requestTimeoutMs: 400, exchangeTimeoutMs: 1_500 });
+  });
+  afterAll(() => impatient.close());
+
+  test.for<[string, Script]>([
+    ['no header', () => undefined],
+    ['a body that stops', (response) => response.write('[')],
+    [
+      'a body that drips for ever',
+      (response) => {
+        const drip = setInterval(() => response.write(' '), 50);
+        response.on('close', () => clearInterval(drip));
+      },
+    ],
+  ])('%s', async ([, script]) => {
+    server.script = script;
+    expect(await impatient.fetchSlice(QUERY)).toMatchObject({ kind: 'failed', failure: { kind: 'timeout' } });
+    await expect.poll(() => server.seen[0]?.aborted, PATIENCE).toBe(true);
   });
 });
 
@@ -241,17 +258,17 @@ describe('cancelling', () => {
     const abort = new AbortController();
     server.script = () => abort.abort();
     expect(await source.fetchSlice(QUERY, { signal: abort.signal })).toMatchObject({ kind: 'cancelled' });
-    await expect.poll(() => server.seen[0]?.aborted).toBe(true);
+    await expect.poll(() => server.seen[0]?.aborted, PATIENCE).toBe(true);
   });
 
   test('closing cancels what is under way and ends the threads', async () => {
     const closing = sourceAt(server.url);
     server.script = () => undefined;
     const answer = closing.fetchSlice(QUERY);
-    await expect.poll(() => server.seen.length).toBe(1);
+    await expect.poll(() => server.seen.length, PATIENCE).toBe(1);
     await closing.close();
     expect(await answer).toMatchObject({ kind: 'cancelled' });
-    await expect.poll(() => server.seen[0]?.aborted).toBe(true);
+    await expect.poll(() => server.seen[0]?.aborted, PATIENCE).toBe(true);
   });
 });
 
