@@ -11,12 +11,12 @@ import { parseProductSlug } from '../../core/product.ts';
 import { daysBetween, parseDay } from '../../core/time/day.ts';
 import type { Day } from '../../core/time/day.ts';
 import type { ArtifactRow, AttemptFact, DayFacts, InputFileRow, Ledger } from '../../ledger/ledger.ts';
-import { fileDigest } from '../../storage/file-digest.ts';
 import { adoptableDownload, adoptableProduct, productShelves } from './adopt-files.ts';
 import type { Adopted } from './adopt-files.ts';
 import { mapBounded } from './bounded.ts';
-import { checkFile, statFile } from './file-state.ts';
+import { checkFile } from './file-state.ts';
 import { fileNames, inputsByDay } from './find-input.ts';
+import { hashOfInput } from './present-input.ts';
 
 /** The folders that planning looks into; a `Workspace` has them. All absolute. */
 export interface PlanFolders {
@@ -209,18 +209,10 @@ async function isCurrent(
   if (product === null || product.profile !== survey.request.options.profile) return false;
   if (survey.flags.mode !== 'process') return download.row === null || product.inputSha256 === download.row.sha256;
   // Without an input there is nothing to compare with: what is there stays (TEL-15).
-  return input === null || product.inputSha256 === (input.sha256 ?? (await hashOfInput(survey, input.path)));
-}
-
-/** Hash of a file brought by hand; read once, then remembered as long as size and time stay. */
-async function hashOfInput({ deps, inputHashes, dryRun }: Survey, path: string): Promise<string | null> {
-  const found = await statFile(path);
-  if (found === null) return null;
-  const known = inputHashes.get(path);
-  if (known?.sizeBytes === found.sizeBytes && known.mtimeMs === found.mtimeMs) return known.sha256;
-  const { sha256 } = await fileDigest(path);
-  if (!dryRun) await deps.ledger?.putInputFile({ path, ...found, sha256 });
-  return sha256;
+  if (input === null) return true;
+  const ledger = survey.dryRun ? null : survey.deps.ledger;
+  const known = survey.inputHashes.get(input.path);
+  return product.inputSha256 === (input.sha256 ?? (await hashOfInput(ledger, input.path, known)));
 }
 
 function downloadState(fact: AttemptFact | null): DecisionFacts['download'] {

@@ -2,6 +2,7 @@ import { existsSync, readFileSync, readdirSync, rmSync, truncateSync, utimesSync
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { planDays, previewDays } from '../../../src/activities/plan/plan-days.ts';
+import { presentInput } from '../../../src/activities/plan/present-input.ts';
 import type { PlanResult, SkipCounts } from '../../../src/core/backfill/types.ts';
 import { manifestPath } from '../../../src/storage/manifest.ts';
 import {
@@ -311,6 +312,28 @@ describe('process', () => {
     expect((await planDays(deps, one)).skipped.noInput).toBe(1);
     await leaveDownload(FIRST, 'a whole day');
     expect(work(await planDays(deps, one))).toEqual([`${FIRST} build`]);
+  });
+
+  test('a build takes the file that the plan looked at, in either mode', async () => {
+    const { deps, ledger, folders, download, downloadPath, writeFile } = await createHarness();
+    const artifact = await download(FIRST);
+    const inputIn = async (mode: 'run' | 'process') => {
+      const [facts] = await ledger.dayFacts(QUICKLOOK, FIRST, FIRST, null);
+      const input = await presentInput(deps, mode, QUICKLOOK, facts!);
+      return input && { path: input.path, sha256: input.sha256 };
+    };
+    const recorded = { path: downloadPath(FIRST), sha256: artifact.sha256 };
+    expect(await inputIn('run')).toEqual(recorded);
+    expect(await inputIn('process')).toEqual(recorded);
+    const first = join(folders.downloads, 'REACH-ALL_20250901T000000_00.csv');
+    writeFile(first, 'brought');
+    expect(await inputIn('run')).toEqual(recorded);
+    expect(await inputIn('process')).toEqual({ path: first, sha256: sha256('brought') });
+    rmSync(first);
+    writeFile(downloadPath(FIRST), 'replaced by hand');
+    expect(await inputIn('process')).toEqual({ path: downloadPath(FIRST), sha256: sha256('replaced by hand') });
+    rmSync(downloadPath(FIRST));
+    expect(await inputIn('process')).toBeNull();
   });
 
   test('no input folder at all is no input', async () => {
