@@ -120,7 +120,7 @@ function endOfRow(bytes: Buffer, start: number, limit: number, atEnd: boolean): 
   let position = start;
   for (;;) {
     if (position < limit && bytes[position] === QUOTE) {
-      position = endOfQuotedCell(bytes, position + 1, limit, atEnd);
+      position = endOfQuotedCell(bytes, position + 1, limit);
       if (position === INCOMPLETE) return INCOMPLETE;
       if (position < limit && bytes[position] === CR) position++;
       if (position < limit && bytes[position] !== COMMA && bytes[position] !== LF) return BROKEN;
@@ -133,12 +133,11 @@ function endOfRow(bytes: Buffer, start: number, limit: number, atEnd: boolean): 
 }
 
 /** @returns position behind the closing quote of the cell whose content starts at `start`, or `INCOMPLETE` */
-function endOfQuotedCell(bytes: Buffer, start: number, limit: number, atEnd: boolean): number {
+function endOfQuotedCell(bytes: Buffer, start: number, limit: number): number {
   let position = start;
   for (;;) {
     while (position < limit && bytes[position] !== QUOTE) position++;
-    // The last byte of the buffer may be the first of a doubled quote.
-    if (position >= limit || (position + 1 === limit && !atEnd)) return INCOMPLETE;
+    if (position >= limit) return INCOMPLETE;
     position++;
     if (position === limit || bytes[position] !== QUOTE) return position;
     position++;

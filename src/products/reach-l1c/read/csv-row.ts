@@ -223,12 +223,12 @@ export class PlainRowReader {
   }
 }
 
-/** Position of the quote that ends a cell; NOT_PLAIN when the cell holds a quote, or a line end. */
+/** Position of the first quote, which ends a plain cell; NOT_PLAIN when a line end comes before. */
 function endOfQuoted(bytes: Uint8Array, start: number): number {
   let position = start;
   let byte = bytes[position];
   while (byte !== QUOTE && byte !== LF && byte !== 0) byte = bytes[++position];
-  return byte === QUOTE && bytes[position + 1] !== QUOTE ? position : NOT_PLAIN;
+  return byte === QUOTE ? position : NOT_PLAIN;
 }
 
 /** Position behind an unquoted cell, or where it stops being plain. */

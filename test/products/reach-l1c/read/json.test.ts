@@ -21,7 +21,7 @@ function interpreted(records: readonly SourceRecord[]): RecordingConsumer {
 }
 
 describe('UDL-30: any layout of a JSON list', () => {
-  const records = [...goodRecords(3), record({ note: 'brackets ]}[{ and "quotes" \\ in é text' })];
+  const records = [...goodRecords(3), record({ note: 'one " quote, brackets ]}[{ and a \\ in é text' })];
   const oneLinePerSlice = `[\n${JSON.stringify(records.slice(0, 2)).slice(1, -1)},\n${JSON.stringify(records.slice(2)).slice(1, -1)}\n]`;
 
   test.for<[name: string, content: string]>([
