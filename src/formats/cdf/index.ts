@@ -14,3 +14,6 @@ export { CdfWriter } from './write/writer.ts';
 export { CdfReader, readCdf } from './read/reader.ts';
 export type { CdfBatch, CdfContent, CdfReadOptions } from './read/reader.ts';
 export type { AttributeEntry, CdfDescription, GlobalAttribute, VariableDescription } from './read/description.ts';
+export { validateCdf } from './check/validate.ts';
+export type { CdfReport, CdfValidateOptions } from './check/validate.ts';
+export type { CdfFinding } from './check/findings.ts';

@@ -10,7 +10,7 @@ import type { AttributeEntry, Compression, GlobalAttribute, VariableDescription 
 import { readHeader } from './header.ts';
 import type { Header } from './header.ts';
 import { corrupted } from './record-file.ts';
-import type { ReadRecord } from './record-file.ts';
+import type { ReadRecord, RecordFile } from './record-file.ts';
 import type { ByteSource } from './source.ts';
 
 /** A variable's description and what is needed to reach its values. */
@@ -32,9 +32,12 @@ export interface Catalog {
   readonly variables: readonly CatalogVariable[];
 }
 
-/** @throws FormatError for anything that contradicts the format */
-export async function readCatalog(source: ByteSource): Promise<Catalog> {
-  const header = await readHeader(source);
+/**
+ * @param onRecord - told of every record that is read, now and later
+ * @throws FormatError for anything that contradicts the format
+ */
+export async function readCatalog(source: ByteSource, onRecord?: RecordFile['onRecord']): Promise<Catalog> {
+  const header = await readHeader(source, onRecord);
   const { records, gdr } = header;
   const rVdrs = await records.readList(RVDR, gdr.rVdrHead, gdr.nrVars, ({ vdrNext }) => vdrNext);
   const zVdrs = await records.readList(ZVDR, gdr.zVdrHead, gdr.nzVars, ({ vdrNext }) => vdrNext);

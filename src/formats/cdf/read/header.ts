@@ -18,6 +18,7 @@ import type { RecordFields } from '../records.ts';
 import { decompress } from './decompress.ts';
 import type { CdfDescription } from './description.ts';
 import { corrupted, RecordFile } from './record-file.ts';
+import type { ReadRecord } from './record-file.ts';
 import { MemorySource } from './source.ts';
 import type { ByteSource } from './source.ts';
 
@@ -28,8 +29,11 @@ export interface Header {
   readonly gdr: RecordFields<typeof GDR>;
   /** Dimensions of the rVariables. */
   readonly rDims: readonly number[];
-  /** End of the records. */
+  /** End of the records; of the unpacked ones if the file is compressed as a whole. */
   readonly eof: number;
+  /** End of what a checksum covers, and of the file with it, both on disk. */
+  readonly contentEnd: number;
+  readonly fileEnd: number;
 }
 
 const BIG_ENDIAN = new Set([1, 2, 5, 7, 9, 11, 12, 18]);
@@ -39,38 +43,50 @@ const FOREIGN = new Set([3, 14, 15, 19, 20, 21]);
 
 /**
  * @param file - the file as it is on disk; one that is compressed as a whole is unpacked into memory
+ * @param onRecord - told of every record that is read, now and later
  * @throws FormatError `not_cdf`, `truncated`, `corrupted`, `unsupported`
  */
-export async function readHeader(file: ByteSource): Promise<Header> {
-  const isCompressed = await readMagic(file);
-  const source = isCompressed ? await unpackFile(file) : file;
-  const records = new RecordFile(source);
+export async function readHeader(file: ByteSource, onRecord?: RecordFile['onRecord']): Promise<Header> {
+  const packed = (await readMagic(file)) ? await unpackFile(file) : undefined;
+  const records = new RecordFile(packed?.source ?? file);
+  records.onRecord = onRecord;
   const cdr = (await records.read(CDR, MAGIC_BYTES)).fields;
   if (cdr.version !== 3) throw corrupted('version in the CDR', MAGIC_BYTES, '3', `${cdr.version}`);
   const gdr = await records.read(GDR, cdr.gdrOffset);
-  const { eof, rNumDims } = gdr.fields;
-  const hasChecksum = (cdr.flags & CDR_FLAGS.checksum) !== 0;
-  const needed = eof + (hasChecksum && !isCompressed ? MD5_BYTES : 0);
-  if (needed > source.sizeBytes) {
-    throw new FormatError('truncated', 'file', { expected: `${needed} bytes`, got: `${source.sizeBytes}` });
-  }
-  if (eof < cdr.gdrOffset + gdr.sizeBytes)
+  const { eof } = gdr.fields;
+  if (eof < cdr.gdrOffset + gdr.sizeBytes) {
     throw corrupted('end of file in the GDR', gdr.offset, 'an offset behind it', `${eof}`);
-  if (rNumDims < 0 || gdr.tail.length < 4 * rNumDims) {
-    throw corrupted('rVariable dimensions', gdr.offset, `at most ${gdr.tail.length / 4}`, `${rNumDims}`);
   }
+  checkLength('records', records.source, eof);
   records.end = eof;
-  const rDims = Array.from({ length: rNumDims }, (_, i) => gdr.tail.readInt32BE(4 * i));
+  const hasChecksum = (cdr.flags & CDR_FLAGS.checksum) !== 0;
+  const contentEnd = packed?.end ?? eof;
+  const fileEnd = contentEnd + (hasChecksum ? MD5_BYTES : 0);
+  checkLength('file', file, fileEnd);
   const description: CdfDescription = {
     version: `${cdr.version}.${cdr.release}.${cdr.increment}`,
     encoding: cdr.encoding,
     majority: cdr.flags & CDR_FLAGS.rowMajor ? 'row' : 'column',
     hasChecksum,
-    isCompressed,
+    isCompressed: packed !== undefined,
     copyright: cdr.copyright,
     leapSecondLastUpdated: gdr.fields.leapSecondLastUpdated,
   };
-  return { records, description, isLittle: isLittleEndian(cdr.encoding), gdr: gdr.fields, rDims, eof };
+  const isLittle = isLittleEndian(cdr.encoding);
+  return { records, description, isLittle, gdr: gdr.fields, rDims: readRDims(gdr), eof, contentEnd, fileEnd };
+}
+
+function checkLength(what: string, { sizeBytes }: ByteSource, needed: number): void {
+  if (needed > sizeBytes)
+    throw new FormatError('truncated', what, { expected: `${needed} bytes`, got: `${sizeBytes}` });
+}
+
+function readRDims({ fields, tail, offset }: ReadRecord<typeof GDR>): number[] {
+  const { rNumDims } = fields;
+  if (rNumDims < 0 || tail.length < 4 * rNumDims) {
+    throw corrupted('rVariable dimensions', offset, `at most ${Math.floor(tail.length / 4)}`, `${rNumDims}`);
+  }
+  return Array.from({ length: rNumDims }, (_, i) => tail.readInt32BE(4 * i));
 }
 
 async function readMagic(file: ByteSource): Promise<boolean> {
@@ -87,13 +103,14 @@ async function readMagic(file: ByteSource): Promise<boolean> {
   return second === MAGIC_COMPRESSED;
 }
 
-/** The file that a CCR holds, as if it had never been compressed. */
-async function unpackFile(file: ByteSource): Promise<ByteSource> {
+/** The file that a CCR holds, as if it had never been compressed, and where the packed form ends. */
+async function unpackFile(file: ByteSource): Promise<{ source: ByteSource; end: number }> {
   const records = new RecordFile(file);
   const ccr = await records.read(CCR, MAGIC_BYTES);
   const cpr = await records.read(CPR, ccr.fields.cprOffset);
   const content = await decompress(cpr.fields.cType, ccr.tail, ccr.fields.uSize, MAGIC_BYTES + CCR.headBytes);
-  return new MemorySource(Buffer.concat([Buffer.alloc(MAGIC_BYTES), content]));
+  const end = Math.max(ccr.offset + ccr.sizeBytes, cpr.offset + cpr.sizeBytes);
+  return { source: new MemorySource(Buffer.concat([Buffer.alloc(MAGIC_BYTES), content])), end };
 }
 
 function isLittleEndian(encoding: number): boolean {

@@ -2,6 +2,7 @@
  * Reading: a file's description at once, its values on demand.
  */
 import { createHash } from 'node:crypto';
+import { dataType } from '../data-types.ts';
 import { FormatError } from '../errors.ts';
 import type { CdfValues } from '../model.ts';
 import { MD5_BYTES } from '../records.ts';
@@ -30,6 +31,9 @@ export interface CdfBatch {
 
 /** Most batches are no larger, unless a compressed block or a single record is. */
 const BATCH_BYTES = 4_194_304;
+
+/** Each text is a value of its own in memory, however few bytes stand for it in the file. */
+const MAX_TEXTS = 2 ** 26;
 
 export class CdfReader {
   readonly description: CdfDescription;
@@ -87,6 +91,13 @@ export class CdfReader {
       const expected = `a range of its ${variable.records} records`;
       throw new FormatError('value_invalid', `records of ${name}`, { expected, got: `${count} from ${first}` });
     }
+    const texts = (count * variable.recordBytes) / variable.elements;
+    if (dataType(variable.type).kind === 'text' && texts > MAX_TEXTS) {
+      throw new FormatError('too_large', `texts of ${name}`, {
+        expected: `at most ${MAX_TEXTS} at a time`,
+        got: `${texts}`,
+      });
+    }
     const bytes = await readRecords(this.#catalog.header, variable, await this.#index(variable), { first, count });
     return toValues(bytes, variable.type, variable.elements);
   }
@@ -107,20 +118,20 @@ export class CdfReader {
   }
 
   /**
-   * @returns whether there was a checksum to compare. That of a file compressed as a whole covers the packed bytes.
+   * @returns whether there was a checksum to compare
    * @throws FormatError `checksum_mismatch`
    */
   async verifyChecksum(): Promise<boolean> {
-    const { description, eof } = this.#catalog.header;
-    if (!description.hasChecksum || description.isCompressed) return false;
+    const { description, contentEnd } = this.#catalog.header;
+    if (!description.hasChecksum) return false;
     const md5 = createHash('md5');
-    for (let at = 0; at < eof; at += BATCH_BYTES) {
-      md5.update(await this.#file.read(at, Math.min(BATCH_BYTES, eof - at)));
+    for (let at = 0; at < contentEnd; at += BATCH_BYTES) {
+      md5.update(await this.#file.read(at, Math.min(BATCH_BYTES, contentEnd - at)));
     }
-    const expected = (await this.#file.read(eof, MD5_BYTES)).toString('hex');
+    const expected = (await this.#file.read(contentEnd, MD5_BYTES)).toString('hex');
     const got = md5.digest('hex');
-    if (got !== expected) throw new FormatError('checksum_mismatch', 'MD5 of the file', { offset: eof, expected, got });
-    return true;
+    if (got === expected) return true;
+    throw new FormatError('checksum_mismatch', 'MD5 of the file', { offset: contentEnd, expected, got });
   }
 
   async close(): Promise<void> {

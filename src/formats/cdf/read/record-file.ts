@@ -22,6 +22,8 @@ export class RecordFile {
   readonly source: ByteSource;
   /** Where the records end; set once the GDR is read. */
   end: number;
+  /** Told of every record that is read, for the structure check. */
+  onRecord: ((record: RecordPrefix) => void) | undefined;
 
   constructor(source: ByteSource) {
     this.source = source;
@@ -61,6 +63,7 @@ export class RecordFile {
     }
     const tailBytes = Math.min(prefix.sizeBytes - kind.headBytes, maxTailBytes);
     const bytes = await this.source.read(offset, kind.headBytes + tailBytes);
+    this.onRecord?.(prefix);
     return { ...prefix, fields: decodeRecord(kind, bytes, offset), tail: bytes.subarray(kind.headBytes) };
   }
 

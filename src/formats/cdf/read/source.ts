@@ -9,10 +9,14 @@ export interface ByteSource {
   readonly sizeBytes: number;
   /** The bytes from `offset` on. The buffer may be shared: do not change it. */
   read(offset: number, length: number): Promise<Buffer>;
+  /** Fills `target` with the bytes from `offset` on. */
+  readInto(target: Buffer, offset: number): Promise<void>;
   close(): Promise<void>;
 }
 
 const WINDOW_BYTES = 65_536;
+/** One call of the system reads less than 2 GiB. */
+const MAX_READ_BYTES = 2 ** 30;
 
 /** A file, read through one window: descriptions lie close together and are small. */
 export class FileSource implements ByteSource {
@@ -45,6 +49,16 @@ export class FileSource implements ByteSource {
     return bytes.subarray(0, length);
   }
 
+  async readInto(target: Buffer, offset: number): Promise<void> {
+    checkRange(offset, target.length, this.sizeBytes);
+    for (let done = 0; done < target.length;) {
+      const length = Math.min(MAX_READ_BYTES, target.length - done);
+      const { bytesRead } = await this.#file.read(target, done, length, offset + done);
+      if (bytesRead === 0) throw truncated(offset + done, length, 0);
+      done += bytesRead;
+    }
+  }
+
   async close(): Promise<void> {
     await this.#file.close();
   }
@@ -57,11 +71,7 @@ export class FileSource implements ByteSource {
 
   async #readFile(offset: number, length: number): Promise<Buffer> {
     const bytes = Buffer.allocUnsafeSlow(length);
-    for (let done = 0; done < length;) {
-      const { bytesRead } = await this.#file.read(bytes, done, length - done, offset + done);
-      if (bytesRead === 0) throw truncated(offset + done, length - done, 0);
-      done += bytesRead;
-    }
+    await this.readInto(bytes, offset);
     return bytes;
   }
 }
@@ -81,6 +91,11 @@ export class MemorySource implements ByteSource {
   async read(offset: number, length: number): Promise<Buffer> {
     checkRange(offset, length, this.sizeBytes);
     return this.#bytes.subarray(offset, offset + length);
+  }
+
+  async readInto(target: Buffer, offset: number): Promise<void> {
+    checkRange(offset, target.length, this.sizeBytes);
+    this.#bytes.copy(target, 0, offset);
   }
 
   async close(): Promise<void> {}

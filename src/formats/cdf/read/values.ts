@@ -37,7 +37,7 @@ export async function readRecords(
     const from = Math.max(first, block.first);
     const to = Math.min(first + count, block.last + 1);
     const part = target.subarray((from - first) * recordBytes, (to - first) * recordBytes);
-    await jobs.start(() => readBlock(header, variable, block, { first: from, count: to - from }, part));
+    await jobs.start(() => readBlock(header, variable, block, from, part));
   }
   await jobs.drain();
   if (sparse !== 'no') await fillMissing(header, variable, blocks, { first, count }, target);
@@ -57,23 +57,22 @@ function allocate(bytes: number, name: string): Buffer {
   }
 }
 
-/** Copies the records of `range`, which lie in the block, to `target`, in the file's byte order. */
+/** Fills `target` with records from `first` on, all of which lie in the block, in the file's byte order. */
 async function readBlock(
   { records }: Header,
   { recordBytes, cType }: CatalogVariable,
   block: ReadBlock,
-  { first, count }: RecordRange,
+  first: number,
   target: Buffer,
 ): Promise<void> {
   const skipped = (first - block.first) * recordBytes;
-  const bytes = count * recordBytes;
   if (!block.isCompressed) {
-    (await records.source.read(block.dataOffset + skipped, bytes)).copy(target);
+    await records.source.readInto(target, block.dataOffset + skipped);
     return;
   }
   const packed = await records.source.read(block.dataOffset, block.dataBytes);
   const raw = await decompress(cType, packed, (block.last - block.first + 1) * recordBytes, block.dataOffset);
-  raw.copy(target, 0, skipped, skipped + bytes);
+  raw.copy(target, 0, skipped, skipped + target.length);
 }
 
 /** Gives missing records the pad value or the record before, as the variable says. */
@@ -99,7 +98,7 @@ async function fillMissing(
     let filler = pad;
     if (sparse === 'previous' && before) {
       filler = Buffer.alloc(recordBytes);
-      await readBlock(header, variable, before, { first: before.last, count: 1 }, filler);
+      await readBlock(header, variable, before, before.last, filler);
     }
     for (; at < end; at++) filler.copy(target, (at - first) * recordBytes);
   }

@@ -49,9 +49,12 @@ export class Spool {
   }
 }
 
-/** `FileHandle.write` may write less than asked. */
+/** One call of the system writes less than 2 GiB, and may write less than asked. */
+const MAX_WRITE_BYTES = 2 ** 30;
+
 export async function writeFully(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
   for (let done = 0; done < bytes.byteLength;) {
-    done += (await file.write(bytes, done, bytes.byteLength - done, position + done)).bytesWritten;
+    const length = Math.min(MAX_WRITE_BYTES, bytes.byteLength - done);
+    done += (await file.write(bytes, done, length, position + done)).bytesWritten;
   }
 }
