@@ -429,6 +429,15 @@ const REFUSED: readonly Refusal[] = [
     message: /3 × sensor_invalid \(record 1: idSensor is "101", expected REACH-<number>\)/,
   },
   {
+    name: 'sensors and descriptions without end',
+    input: toCsv([
+      ...Array.from({ length: 1100 }, (_, i) => record({ idSensor: `REACH-${1000 + i}` })),
+      ...Array.from({ length: 1000 }, (_, i) => record({}, { obDescription: `dosimeter ${i}` })),
+    ]),
+    kind: 'input_invalid',
+    message: /^The file has 1101 sensors, one of them with 1000 different obDescription/,
+  },
+  {
     name: 'more bad records than the limit',
     input: toCsv([...goodRecords(98), odd({ obTime: null }), odd({ obTime: 'noon' })]),
     kind: 'quarantine_exceeded',

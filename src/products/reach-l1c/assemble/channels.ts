@@ -1,6 +1,7 @@
 /**
  * Channels: the distinct (sensor, obDescription) pairs of a file, numbered 0, 1, 2 … in order of first use.
  */
+import { PipelineError } from '../../../core/errors.ts';
 import type { Vocabulary } from '../read/dictionary.ts';
 
 /** Codes of the reader's vocabulary. */
@@ -8,6 +9,9 @@ interface Channel {
   readonly sensor: number;
   readonly description: number;
 }
+
+/** Most cells of `dose_rate` at one time: thousands of times what the constellation needs, and still no danger. */
+const MAX_CELLS = 1 << 20;
 
 export class Channels {
   readonly list: Channel[] = [];
@@ -35,6 +39,7 @@ export interface Axes {
   readonly slotOfChannel: Uint32Array;
 }
 
+/** @throws PipelineError `input_invalid` when there are so many sensors and descriptions that the file cannot be a day of REACH */
 export function makeAxes(channels: Channels, vocabulary: Vocabulary): Axes {
   const bySensor = new Map<string, { label: string; description: string; channel: number }[]>();
   for (const [channel, { sensor, description }] of channels.list.entries()) {
@@ -46,6 +51,13 @@ export function makeAxes(channels: Channels, vocabulary: Vocabulary): Axes {
   }
   const sensorLabels = [...bySensor.keys()].toSorted(byCodeUnits);
   const flavorCount = Math.max(...[...bySensor.values()].map((entries) => entries.length));
+  if (sensorLabels.length * flavorCount > MAX_CELLS) {
+    throw new PipelineError(
+      'input_invalid',
+      `The file has ${sensorLabels.length} sensors, one of them with ${flavorCount} different obDescription.`,
+      { hint: 'REACH has 32 sensors with two dosimeters each. Check that the file is a day of REACH.' },
+    );
+  }
   const sensorOfChannel = new Uint32Array(channels.list.length);
   const slotOfChannel = new Uint32Array(channels.list.length);
   const flavors = sensorLabels.map((label, sensor) => {

@@ -111,6 +111,20 @@ export class InstantReader {
   }
 }
 
+/** The byte reader for text; what it does not understand goes to `parseInstant`. */
+export class InstantTextReader {
+  readonly #bytes = Buffer.alloc(32);
+  readonly #reader = new InstantReader();
+
+  /** @returns as `parseInstant` */
+  read(text: string): number {
+    // Written as UTF-8, so that a character outside ASCII cannot pass for a digit: its length differs.
+    const isShort = text.length < this.#bytes.length && this.#bytes.write(text, 'utf8') === text.length;
+    const instant = isShort ? this.#reader.read(this.#bytes, 0, text.length) : NaN;
+    return Number.isNaN(instant) ? parseInstant(text) : instant;
+  }
+}
+
 function twoDigits(bytes: Uint8Array, position: number): number {
   const tens = bytes[position]! - DIGIT_ZERO;
   const ones = bytes[position + 1]! - DIGIT_ZERO;

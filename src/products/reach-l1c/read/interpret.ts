@@ -7,10 +7,14 @@
 import { DECIMAL_PATTERN } from './decimal.ts';
 import { BLANK_CODE, isBlank } from './dictionary.ts';
 import type { Vocabulary } from './dictionary.ts';
-import { parseInstant } from './instant.ts';
+import { InstantTextReader } from './instant.ts';
 import { parseLiteral } from './literal.ts';
 import { ALT, CREATED_AT, LAT, LON, NEVER, OB_QUALITY, OB_TIME, OB_VALUE, SEN_POS, shown } from './row.ts';
 import type { RecordFields, RejectReason, Row, RowConsumer } from './row.ts';
+
+// Both keep nothing but the starts of dates they have met.
+const obTimes = new InstantTextReader();
+const createdAts = new InstantTextReader();
 
 /** Ends the interpretation of a record. Never leaves this file. */
 class Unusable extends Error {
@@ -68,13 +72,13 @@ function fillRecord(fields: RecordFields, row: Row, vocabulary: Vocabulary): voi
 
 function readTime(value: unknown): number {
   if (isMissing(value)) throw new Unusable('time_missing', 'obTime is blank');
-  const instant = typeof value === 'string' ? parseInstant(value) : NaN;
+  const instant = typeof value === 'string' ? obTimes.read(value) : NaN;
   if (Number.isNaN(instant)) throw new Unusable('time_invalid', `obTime is ${shown(value)}`);
   return instant;
 }
 
 function readCreatedAt(value: unknown): number {
-  const instant = typeof value === 'string' ? parseInstant(value) : NaN;
+  const instant = typeof value === 'string' ? createdAts.read(value) : NaN;
   return Number.isNaN(instant) ? NEVER : instant;
 }
 

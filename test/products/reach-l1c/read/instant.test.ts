@@ -2,6 +2,7 @@ import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
   InstantReader,
+  InstantTextReader,
   instantStamp,
   instantToTt2000,
   parseInstant,
@@ -60,6 +61,7 @@ test.for([
 
 test('the byte reader gives the same instant, or leaves the text to the general one', () => {
   const reader = new InstantReader();
+  const ofText = new InstantTextReader();
   const date = fc.date({ min: new Date('1972-01-01'), max: new Date('2200-01-01'), noInvalidDate: true });
   const fraction = fc.option(fc.stringMatching(/^\d{1,9}$/));
   let understood = 0;
@@ -68,11 +70,17 @@ test('the byte reader gives the same instant, or leaves the text to the general 
       const text = `${moment.toISOString().slice(0, 19)}${digits === null ? '' : `.${digits}`}${zone}`;
       const bytes = Buffer.from(text);
       if (zone === 'Z') understood++;
+      expect(ofText.read(text)).toBe(parseInstant(text));
       expect(reader.read(bytes, 0, bytes.length)).toBe(zone === 'Z' ? parseInstant(text) : NaN);
     }),
     { numRuns: 2000 },
   );
   expect(understood).toBeGreaterThan(100);
+});
+
+test('a character whose lower byte is a digit is no digit', () => {
+  expect(new InstantTextReader().read('202\u01316-01-01T00:00:00Z')).toBeNaN();
+  expect(new InstantTextReader().read('2026-01-01T00:00:0\u0131Z')).toBeNaN();
 });
 
 test('CDF-2: the stamp drops sub-seconds and can name a leap second', () => {
