@@ -124,7 +124,9 @@ async function openResources(
 ): Promise<{ deps: ActivityDependencies; close(): Promise<void> }> {
   const { workspace } = settings;
   await Promise.all([workspace.downloads, workspace.products].map((folder) => removeLeftovers(folder)));
-  const { ledger, telemetry } = await openLedger({ workspace });
+  const { ledger, telemetry } = await openLedger({ workspace, onNotice: (notice) => log.warn(notice) });
+  // A telemetry file that cannot be carried on is refused before any work.
+  await telemetry.flush();
   const gate = createGate({ config: settings.pacing });
   const { udlBaseUrl: baseUrl, token, threads, requestTimeoutMs } = settings;
   const source = token === null ? null : createUdlSource({ baseUrl, token, threads, requestTimeoutMs });

@@ -14,7 +14,7 @@ import type { ProductManifest } from '../storage/manifest.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { secondsSince, stageAttempt } from './dependencies.ts';
 import { withHeartbeat } from './heartbeat.ts';
-import { findInput } from './plan/find-input.ts';
+import { presentInput } from './plan/present-input.ts';
 import type { DayAttempt, StageResult } from './types.ts';
 
 /** Version in the product's name; content that changes gets the next one only when days are refreshed. */
@@ -78,21 +78,18 @@ export async function buildCdf(deps: ActivityDependencies, attempt: DayAttempt):
   });
 }
 
-/** The artifact of the ledger, or in `process` mode a file that somebody brought. */
+/** The file that planning meant: the ledger's artifact, or in `process` mode what lies in the folder. */
 async function inputOf(
   deps: ActivityDependencies,
   { input }: DayAttempt,
   facts: DayFacts | undefined,
 ): Promise<{ path: string; sha256: string }> {
-  if (facts?.artifact) return facts.artifact;
-  const product = parseProductSlug(input.product);
-  const path = await findInput(deps.workspace.downloads, product, input.day);
-  if (path === null) {
-    throw new PipelineError('input_invalid', `No input file for ${input.day} in ${deps.workspace.downloads}.`, {
-      hint: `Put the day's ${product.format} file there, or run "reachback download" for the day first.`,
-    });
-  }
-  return { path, sha256: (await fileDigest(path)).sha256 };
+  const { ledger, workspace: folders } = deps;
+  const found = facts && (await presentInput({ ledger, folders }, input.options.mode, input.product, facts));
+  if (found) return found;
+  throw new PipelineError('input_invalid', `No input file for ${input.day} in ${folders.downloads}.`, {
+    hint: `Put the day's ${parseProductSlug(input.product).format} file there, or run "reachback download" for the day first.`,
+  });
 }
 
 async function intactProduct(

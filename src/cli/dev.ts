@@ -55,10 +55,7 @@ export function addDevCommand(program: Command, context: CliContext, end: (code:
           context.print(`Worker: TEMPORAL_ADDRESS=${address} reachback worker --workspace ${workspace.root}`);
         context.print('Ctrl-C stops it.');
       }
-      await Promise.race([
-        session.lost,
-        new Promise((resolve) => interrupts.signal.addEventListener('abort', resolve)),
-      ]);
+      await Promise.race([session.lost, interrupts.came()]);
     } finally {
       await session.close();
       interrupts.dispose();

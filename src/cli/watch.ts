@@ -22,14 +22,14 @@ export function addWatchCommand(program: Command, context: CliContext, end: (cod
         await onRange(context, given, range, async (session, handle, { name }) => {
           const mode = given.json === true ? 'json' : context.interactive ? 'bars' : 'lines';
           const view = createLiveView(mode, context.print);
-          const followed = await followRange(session, name ?? '', handle, view.show, leave).finally(() => view.end());
+          const followed = await followRange(session, name ?? '', handle, view.show, leave, false).finally(() =>
+            view.end(),
+          );
           if (followed.end === 'finished') {
             for (const line of failureLines(followed.result)) context.print(line);
             context.print(countersLine(followed.result));
-          } else if (followed.end === 'left') {
-            context.remark('Left; the range goes on.');
           } else {
-            context.remark('The range waits: reachback retry-failed, resume or finish decide.');
+            context.remark('Left; the range goes on.');
           }
         });
       } finally {

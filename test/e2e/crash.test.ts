@@ -31,7 +31,7 @@ function expectNothingLost(place: Place, kills: number, delivered: Record<string
   expect(filesBelow(place.workspace).filter((path) => path.endsWith('.tmp') || path.includes('.slices/'))).toEqual([]);
 }
 
-describe('a kill at any moment loses nothing', () => {
+describe('a kill at any moment loses nothing', { timeout: 240_000 }, () => {
   test('kill -9 of everything in embedded mode, twice; the same command goes on', async () => {
     const expected = await undisturbed();
     const place = await createPlace({ tiny: true });

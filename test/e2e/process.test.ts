@@ -19,7 +19,7 @@ function processing(place: Place, ...more: string[]): string[] {
   return ['process', ...range, '--input-dir', './out', '--output-dir', './out_cdf', ...more];
 }
 
-describe('download and process, as the reference has them', () => {
+describe('download and process, as the reference has them', { timeout: 240_000 }, () => {
   test('CLI-19, CLI-22, TEL-D1: download, process, download again sends nothing; process again builds nothing', async () => {
     const place = await createPlace();
     const downloaded = await place.run(download(place));

@@ -19,7 +19,7 @@ function telemetry(path: string): TelemetryRow[] {
   return parse(readFileSync(path), { columns: true }) as TelemetryRow[];
 }
 
-describe('reachback run', () => {
+describe('reachback run', { timeout: 240_000 }, () => {
   test('the main job: days downloaded, counted, built and delivered; the same command again sends nothing', async () => {
     const place = await createPlace({ tiny: true, emptyDays: ['2025-09-02'] });
     const args = runArgs(place, '2025-09-01', '2025-09-03');

@@ -3,7 +3,7 @@ import { createPlace, runArgs, waitUntil } from './harness.ts';
 
 const FAST = { REACHBACK_PASS_WAIT_MS: '50' };
 
-describe('steering a range beside "reachback dev"', () => {
+describe('steering a range beside "reachback dev"', { timeout: 240_000 }, () => {
   test('run is a client there: failed days wait, retry-failed brings them home, status and watch tell', async () => {
     const place = await createPlace();
     place.simulator.setFaults({ rules: [{ match: { day: '2025-09-02', slice: 7 }, fault: { kind: 'html' } }] });

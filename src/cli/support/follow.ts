@@ -1,5 +1,5 @@
 /** Follows a range to a point where the command has something to decide: its end, or nothing left but failed days. */
-import { WorkflowFailedError } from '@temporalio/client';
+import { ServiceError, WorkflowFailedError } from '@temporalio/client';
 import type { RangeHandle, DayActivity } from '../../client.ts';
 import type { RangeProgress, RangeResult } from '../../core/backfill/range-state.ts';
 import { PipelineError } from '../../core/errors.ts';
@@ -18,9 +18,13 @@ export type FollowEnd =
   | { readonly end: 'stopped'; readonly progress: RangeProgress }
   | { readonly end: 'left' };
 
+/** A server that does not answer for this long is given up; a restart of the embedded one takes a few seconds. */
+const SERVER_PATIENCE_MS = 60_000;
+
 /**
  * @param show - gets a fresh view about twice a second
  * @param leave - aborts when the operator stops watching; the range goes on
+ * @param decides - whether to come back when the range waits for a decision; otherwise it is followed to its end
  */
 export async function followRange(
   session: Session,
@@ -28,18 +32,16 @@ export async function followRange(
   handle: RangeHandle,
   show: (view: RangeView) => void,
   leave: AbortSignal,
+  decides = true,
 ): Promise<FollowEnd> {
-  const result = session.client.result(handle).then(
-    (value): FollowEnd => ({ end: 'finished', result: value }),
-    (error: unknown) => Promise.reject(error instanceof WorkflowFailedError ? rangeFailed(handle, error) : error),
-  );
+  const ending = new AbortController();
+  const over = ending.signal;
+  const result = resultOf(session, handle, over);
   const left = new Promise<FollowEnd>((resolve) => {
     if (leave.aborted) resolve({ end: 'left' });
     leave.addEventListener('abort', () => resolve({ end: 'left' }), { once: true });
   });
   result.catch(() => undefined);
-  const ending = new AbortController();
-  const over = ending.signal;
   const poll = async (): Promise<FollowEnd> => {
     for (;;) {
       const view = await look(session, workspace, handle).catch(() => null);
@@ -48,8 +50,8 @@ export async function followRange(
         show(view);
         const { progress } = view;
         const idle = progress.running.length === 0;
-        if (idle && progress.pause && progress.pause.by !== 'operator') return { end: 'stopped', progress };
-        if (idle && progress.state === 'NeedsAttention') return { end: 'only_failed', progress };
+        if (decides && idle && progress.pause && progress.pause.by !== 'operator') return { end: 'stopped', progress };
+        if (decides && idle && progress.state === 'NeedsAttention') return { end: 'only_failed', progress };
       }
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
@@ -58,6 +60,23 @@ export async function followRange(
     return await Promise.race([result, session.lost, left, poll()]);
   } finally {
     ending.abort();
+  }
+}
+
+/** The range's result, asked for again while the server is away. */
+async function resultOf(session: Session, handle: RangeHandle, over: AbortSignal): Promise<FollowEnd> {
+  let awaySinceMs: number | null = null;
+  for (;;) {
+    try {
+      return { end: 'finished', result: await session.client.result(handle) };
+    } catch (error) {
+      if (error instanceof WorkflowFailedError) throw rangeFailed(handle, error);
+      awaySinceMs ??= performance.now();
+      const givenUp = performance.now() - awaySinceMs > SERVER_PATIENCE_MS;
+      if (!(error instanceof ServiceError) || givenUp) throw error;
+      if (over.aborted) return { end: 'left' };
+      await new Promise((resolve) => setTimeout(resolve, 1_000));
+    }
   }
 }
 

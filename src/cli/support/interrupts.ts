@@ -6,6 +6,8 @@ export interface Interrupts {
   readonly signal: AbortSignal;
   /** Exit code of the interrupt that came, null before one. */
   code(): ExitCode | null;
+  /** Resolves when an interrupt comes; keeps the process alive until then. */
+  came(): Promise<void>;
   dispose(): void;
 }
 
@@ -24,6 +26,17 @@ export function listenForInterrupts(onFirst: () => void): Interrupts {
   return {
     signal: controller.signal,
     code: () => code,
+    came: () =>
+      new Promise((resolve) => {
+        // Signal handlers alone do not keep a process alive.
+        const alive = setInterval(() => undefined, 60_000);
+        const over = (): void => {
+          clearInterval(alive);
+          resolve();
+        };
+        if (controller.signal.aborted) over();
+        else controller.signal.addEventListener('abort', over, { once: true });
+      }),
     dispose() {
       process.off('SIGINT', handler);
       process.off('SIGTERM', handler);
