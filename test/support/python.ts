@@ -10,6 +10,8 @@ import { join } from 'node:path';
 
 const PYTHON_FOLDER = join(import.meta.dirname, 'python');
 const REQUIREMENTS = join(PYTHON_FOLDER, 'requirements.txt');
+/** Installing takes half a minute; a reader that loops on a damaged file must not outlive its test. */
+const TIMEOUT_MS = 300_000;
 const CACHE = join(import.meta.dirname, '../../node_modules/.cache');
 
 /**
@@ -66,7 +68,7 @@ async function environmentFolder(): Promise<string> {
 async function run(command: string, args: readonly string[], input = '', env = process.env): Promise<string> {
   const shown = [command, ...args].join(' ');
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { env, stdio: 'pipe' });
+    const child = spawn(command, args, { env, stdio: 'pipe', timeout: TIMEOUT_MS, killSignal: 'SIGKILL' });
     const output = { stdout: '', stderr: '' };
     for (const name of ['stdout', 'stderr'] as const) {
       child[name].setEncoding('utf8').on('data', (text: string) => (output[name] += text));

@@ -17,3 +17,5 @@ export type { AttributeEntry, CdfDescription, GlobalAttribute, VariableDescripti
 export { validateCdf } from './check/validate.ts';
 export type { CdfReport, CdfValidateOptions } from './check/validate.ts';
 export type { CdfFinding } from './check/findings.ts';
+export { diffCdf } from './check/diff.ts';
+export type { CdfDiffOptions, CdfDifference } from './check/diff.ts';

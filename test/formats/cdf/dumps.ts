@@ -39,8 +39,11 @@ export interface Verdict {
 const LONG_BYTES = 65_536;
 
 /** What each independent reader finds in each file; one Python process for all of them. */
-export async function dumpWithReaders(paths: readonly string[]): Promise<Map<string, Record<Reader, Verdict>>> {
-  const output = await runPython('dump.py', [], paths.map((path) => `${path}\n`).join(''));
+export async function dumpWithReaders(
+  paths: readonly string[],
+  readers: readonly Reader[] = READERS,
+): Promise<Map<string, Record<Reader, Verdict>>> {
+  const output = await runPython('dump.py', readers, paths.map((path) => `${path}\n`).join(''));
   const verdicts = new Map<string, Record<Reader, Verdict>>();
   for (const line of output.split('\n').filter(Boolean)) {
     const { file, reader, error, ...dump } = JSON.parse(line) as FileDump & {

@@ -1,6 +1,6 @@
 """Prints CDF files as three independent readers see them: one JSON object per line, per file and reader.
 
-    printf '%s\n' FILE... | dump.py
+    printf '%s\n' FILE... | dump.py [READER...]
 
 Readers: cdflib, pycdfpp (CDFpp), spacepy (NASA's libcdf). Numbers come as hexadecimal little-endian bytes, so equality
 is bit for bit; long values as their SHA-256. Text comes as lists of text without trailing NULs. A reader that refuses a
@@ -178,5 +178,5 @@ def dump(path, reader):
 
 if __name__ == "__main__":
     for line in sys.stdin:
-        for reader in READERS:
+        for reader in sys.argv[1:] or READERS:
             print(json.dumps(dump(line.rstrip("\n"), reader)), flush=True)
