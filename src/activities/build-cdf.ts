@@ -172,7 +172,10 @@ async function publishProduct(
 }
 
 function logRemarks(deps: ActivityDependencies, { input }: DayAttempt, built: BuildResult): void {
-  for (const warning of built.warnings) deps.log.warn({ day: input.day, ...warning }, warning.message);
+  for (const { code, count, message } of built.warnings) {
+    // Missing values inside the data are the source's everyday life; the rest an operator should see.
+    deps.log[code === 'missing_marker' ? 'info' : 'warn']({ day: input.day, code, count }, message);
+  }
   for (const reason of built.quarantineReasons) deps.log.warn({ day: input.day, ...reason }, 'rows quarantined');
 }
 

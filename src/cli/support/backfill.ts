@@ -159,6 +159,7 @@ async function conclude(
     if (table !== '') context.print(`\n${table}\n`);
     for (const line of failureLines(result)) context.print(line);
     context.print(countersLine(result));
+    if (exitCode === EXIT.ok && isIdle(result)) context.print('Everything was done already; no request was sent.');
   }
   await command.beforeClose?.(session);
   return exitCode;
@@ -178,6 +179,11 @@ async function dayLines(located: LocatedWorkspace, command: BackfillCommand): Pr
 function exitCodeOfResult(result: RangeResult): ExitCode {
   if (result.stopped?.by === 'source') return EXIT.sourceAborted;
   return result.failedDays > 0 || result.totals.skipped.failed > 0 ? EXIT.failed : EXIT.ok;
+}
+
+/** Whether the run found nothing to do. */
+function isIdle({ totals }: RangeResult): boolean {
+  return totals.done === 0 && totals.noData === 0 && totals.requests === 0;
 }
 
 function rangeInput(command: BackfillCommand, workspace: string, session: Session): RangeInput {
