@@ -54,7 +54,7 @@ export function variable(name: string, type: CdfType, more: Partial<CdfVariable>
 }
 
 export function schemaOf(variables: readonly CdfVariable[], more: Partial<CdfSchema> = {}): CdfSchema {
-  return { globalAttributes: [], variables, ...more };
+  return { globalAttributes: [], ...more, variables };
 }
 
 /** Writes a case into `folder` with whole-variable appends. */

@@ -19,6 +19,9 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
+/** A process of its own, for tests about threads, memory and death. */
+const CHILD = new URL('./write-child.ts', import.meta.url);
+
 const DOUBLE_FILL = ['FILLVAL', { type: 'CDF_DOUBLE', values: [-1e31] }] as const;
 
 const PRODUCT = schemaOf([
@@ -107,9 +110,8 @@ describe('equal values give equal bytes', () => {
   });
 
   test('whatever the number of threads that compress', async () => {
-    const script = join(import.meta.dirname, 'write-child.ts');
     const digests = ['1', '8'].map(async (threads) => {
-      const child = fork(script, ['digest', join(folder, `${threads}.cdf`)], {
+      const child = fork(CHILD, ['digest', join(folder, `${threads}.cdf`)], {
         env: { ...process.env, UV_THREADPOOL_SIZE: threads },
       });
       const [digest] = (await once(child, 'message')) as [string];
@@ -294,7 +296,7 @@ describe('a writer that does not finish', () => {
   });
 
   test('CDF-D17: a process killed while it writes leaves no file under the final name', async () => {
-    const child = fork(join(import.meta.dirname, 'write-child.ts'), ['endless', join(folder, 'a.cdf')]);
+    const child = fork(CHILD, ['endless', join(folder, 'a.cdf')]);
     await once(child, 'message');
     child.kill('SIGKILL');
     await once(child, 'exit');
@@ -315,10 +317,9 @@ describe('a writer that does not finish', () => {
 });
 
 test('memory does not grow with records: 1,000,000 need no more than 86,400 and a few blocks', async () => {
-  const script = join(import.meta.dirname, 'write-child.ts');
   const peaks: number[] = [];
   for (const records of ['86400', '1000000']) {
-    const child = fork(script, ['peak', join(folder, 'a.cdf'), records], { execArgv: ['--expose-gc'] });
+    const child = fork(CHILD, ['peak', join(folder, 'a.cdf'), records], { execArgv: ['--expose-gc'] });
     const [peakKiB] = (await once(child, 'message')) as [number];
     peaks.push(peakKiB);
   }
