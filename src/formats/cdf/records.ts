@@ -3,7 +3,7 @@
  *
  * Every record begins with its size (8 bytes, itself counted) and type (4 bytes). All fields are big-endian, whatever
  * the encoding of the data. Fields of varying length follow the declared ones and are handled where they are used.
- * Source: CDF Internal Format Description, version 3, chapter 2.
+ * Source: CDF Internal Format Description, version 3; sections of the same names as the constants.
  */
 import { FormatError } from './errors.ts';
 

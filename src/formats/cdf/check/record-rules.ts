@@ -2,7 +2,7 @@
  * What each record must be by itself. Stricter than the reader: these are the limits of NASA's library, which refuses a
  * whole file for one of them.
  *
- * Source: CDF Internal Format Description, chapter 2; limits as observed with libcdf 3.9.1.
+ * Source: CDF Internal Format Description; limits as observed with libcdf 3.9.1.
  */
 import { dataType } from '../data-types.ts';
 import type { CdfType } from '../data-types.ts';
