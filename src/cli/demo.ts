@@ -57,7 +57,7 @@ export function addDemoCommand(program: Command, context: CliContext, end: (code
               },
               concurrency: 2,
               workspace: { dir, cwd: context.cwd },
-              pacing: checkRateConfig({ initialRate: 25, maxConcurrentRequests: 6 }),
+              pacing: checkRateConfig({ initialRate: 40, maxRate: 40, maxConcurrentRequests: 6 }),
               dryRun: false,
               attach: false,
               checkSpace: true,

@@ -9,7 +9,7 @@ import { formatBar, formatBytes, formatCount } from './format.ts';
 
 export interface LiveView {
   readonly show: (view: RangeView) => void;
-  /** Leaves the last state standing and frees the terminal. */
+  /** Frees the terminal: the summary says what the last view did. */
   readonly end: () => void;
 }
 
@@ -17,7 +17,7 @@ export interface LiveView {
 export function createLiveView(mode: 'bars' | 'lines' | 'json' | 'none', write: (line: string) => void): LiveView {
   switch (mode) {
     case 'bars':
-      return { show: (view) => logUpdate(renderBars(view)), end: () => logUpdate.done() };
+      return { show: (view) => logUpdate(renderBars(view)), end: () => logUpdate.clear() };
     case 'lines':
       return lineView(write);
     case 'json':

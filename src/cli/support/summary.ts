@@ -45,10 +45,14 @@ export function dayTable(days: readonly DayLine[]): string {
       day.availabilityPct === null ? '' : `${day.availabilityPct.toFixed(1)} %`,
       bytes === null ? '' : formatBytes(bytes),
       seconds.length === 0 ? '' : formatSeconds(seconds.reduce((sum, value) => sum + value, 0)),
-      day.deliveredKey === null ? (day.productPath ?? '') : `${day.destination}/${day.deliveredKey}`,
+      day.deliveredKey ?? day.productPath ?? '',
     ];
   });
-  return formatTable(['day', 'state', 'records', 'available', 'size', 'time', 'product'], rows, [2, 3, 4, 5]);
+  const table = formatTable(['day', 'state', 'records', 'available', 'size', 'time', 'product'], rows, [2, 3, 4, 5]);
+  const destinations = new Set(
+    days.flatMap(({ deliveredKey, destination }) => (deliveredKey === null ? [] : [destination])),
+  );
+  return [table, ...[...destinations].map((destination) => `delivered to ${destination}`)].join('\n');
 }
 
 /** The latest word of the latest phase that has one, in an operator's words. */
