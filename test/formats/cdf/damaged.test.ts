@@ -30,10 +30,15 @@ const SMALL: Omit<Case, 'name' | 'options'> = {
 let folder: string;
 let checked: string;
 let unchecked: string;
+/** Files of other writers. */
+let foreign: readonly string[];
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'cdf-damaged-'));
   checked = await writeCase(folder, { name: 'checked', ...SMALL, options: { blockBytes: 256 } });
   unchecked = await writeCase(folder, { name: 'unchecked', ...SMALL, options: { blockBytes: 256, checksum: false } });
+});
+beforeAll(async () => {
+  foreign = (await runPython('make_files.py', [folder])).split('\n').filter(Boolean);
 });
 afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
@@ -156,7 +161,7 @@ describe('what is wrong is named', () => {
     [
       'a compressed block of 2^31 - 1 records',
       'corrupted',
-      /compressed values.*too few for that/,
+      /compressed values.*which cannot be that/,
       (bytes, find) => {
         field(bytes, find('zVDR', 1) + 24, 2 ** 31 - 2);
         field(bytes, find('VXR', 1) + 24, 1);
@@ -245,6 +250,16 @@ describe('what is wrong is named', () => {
     await expect(reading).rejects.toThrow(message);
   });
 
+  test.for(['spacepy-whole-gzip', 'spacepy-whole-rle'])('%s with an unpacked size that cannot be', async (name) => {
+    const bytes = await readFile(foreign.find((path) => path.endsWith(`${name}.cdf`))!);
+    const path = join(folder, 'whole.cdf');
+    for (const size of [-4_294_815_889n, -1n, 0n, 8n, 2n ** 40n]) {
+      bytes.writeBigInt64BE(size, 8 + 20);
+      await writeFile(path, bytes);
+      await expect(readCdf(path), `${size}`).rejects.toMatchObject({ name: 'FormatError', kind: 'corrupted' });
+    }
+  });
+
   test('a wrong name or range of the caller', async () => {
     const reader = await CdfReader.open(unchecked);
     await expect(reader.read('flux')).rejects.toThrow(/variable: expected one of plain, packed, text, got "flux"/);
@@ -270,10 +285,9 @@ describe('damage at random to files of all writers is read or refused', () => {
   const MOST_BYTES = 128 * 2 ** 20;
 
   test('and never costs memory that the file does not justify', async () => {
-    const made = (await runPython('make_files.py', [folder])).split('\n').filter(Boolean);
     const path = join(folder, 'mutated.cdf');
     const outcomes = { read: 0, refused: 0 };
-    for (const [i, source] of [...made, SAMPLE, unchecked].entries()) {
+    for (const [i, source] of [...foreign, SAMPLE, unchecked].entries()) {
       const bytes = await readFile(source);
       for (let form = 0; form < FORMS; form++) {
         await writeFile(path, mutate(bytes, createRandom(form * 1000 + i)));

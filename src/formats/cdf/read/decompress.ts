@@ -35,8 +35,8 @@ function checkCompression(cType: number, offset: number): void {
  */
 export function checkExpansion(cType: number, packedBytes: number, rawBytes: number, offset: number): void {
   checkCompression(cType, offset);
-  if (rawBytes > packedBytes * MAX_EXPANSION[cType]!) {
-    throw wrong(offset, `${rawBytes} bytes`, `${packedBytes} compressed bytes, too few for that`);
+  if (rawBytes < 0 || rawBytes > packedBytes * MAX_EXPANSION[cType]!) {
+    throw wrong(offset, `${rawBytes} bytes`, `${packedBytes} compressed bytes, which cannot be that`);
   }
 }
 
