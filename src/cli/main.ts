@@ -3,6 +3,7 @@ import { pathToFileURL } from 'node:url';
 import { Command } from 'commander';
 import { VERSION } from '../core/version.ts';
 import { addCancelCommand } from './cancel.ts';
+import { addCdfCommand } from './cdf.ts';
 import { addDemoCommand } from './demo.ts';
 import { addDevCommand } from './dev.ts';
 import { addDownloadCommand } from './download.ts';
@@ -35,6 +36,7 @@ const COMMANDS = [
   addCancelCommand,
   addDevCommand,
   addWorkerCommand,
+  addCdfCommand,
   addSimulatorCommand,
   addDemoCommand,
 ];
@@ -69,8 +71,9 @@ function createProgram(context: CliContext, end: (code: ExitCode) => void): Comm
     .exitOverride();
   program.enablePositionalOptions();
   for (const add of COMMANDS) add(program, context, end);
-  for (const command of program.commands)
+  for (const command of [...program.commands, ...program.commands.flatMap((group) => group.commands)]) {
     command.exitOverride().showHelpAfterError('(add --help for the flags and examples)');
+  }
   program.addHelpText(
     'after',
     `

@@ -51,7 +51,9 @@ export async function followRange(
         const { progress } = view;
         const idle = progress.running.length === 0;
         if (decides && idle && progress.pause && progress.pause.by !== 'operator') return { end: 'stopped', progress };
-        if (decides && idle && progress.state === 'NeedsAttention') return { end: 'only_failed', progress };
+        // Days asked for again are not planned yet: the range is at work although nothing runs.
+        const waits = idle && progress.queued === 0 && progress.state === 'NeedsAttention';
+        if (decides && waits) return { end: 'only_failed', progress };
       }
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }

@@ -20,7 +20,9 @@ export function countersLine(result: RangeResult): string {
     result.failedDays;
   const counters: Record<string, number> = {
     planned: planned + result.notAttempted,
-    ...(mode !== 'process' && { downloaded: stages.download - totals.noData }),
+    // Alone, "downloaded" adds up with the others (TEL-28): a day whose count failed is failed, not both.
+    ...(mode === 'download' && { downloaded: totals.done }),
+    ...(mode === 'run' && { downloaded: stages.download - totals.noData }),
     ...(mode !== 'download' && { processed: stages.build, uploaded: stages.upload }),
     skipped_existing: skipped.existing,
     ...(mode !== 'process' && { skipped_no_data: skipped.noData + totals.noData }),
