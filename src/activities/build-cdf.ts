@@ -117,6 +117,7 @@ async function publishProduct(
   const path = join(deps.workspace.products, built.key);
   const owner = await deps.ledger.artifactOwner(path);
   if (owner && owner.product !== product) throw ownedByOther(path, owner.product, product);
+  if (owner && owner.day !== day) throw otherDays(path, owner.day, day, inputPath);
   await mkdir(dirname(path), { recursive: true });
   const former = facts?.productFile?.path;
   for (const old of new Set([path, ...(former === undefined ? [] : [former])])) {
@@ -149,6 +150,11 @@ async function publishProduct(
     quarantined: built.quarantined,
   };
   await writeManifest(path, manifest);
+  if (former !== undefined && former !== path) {
+    // The day has another first record and so another name (CDF-D2); its copy is among the backups. Before the row: a kill
+    // after the row would leave the old name for ever.
+    await Promise.all([rm(former, { force: true }), rm(manifestPath(former), { force: true })]);
+  }
   const row: ArtifactRow = {
     kind: 'product',
     product,
@@ -164,10 +170,6 @@ async function publishProduct(
     createdAt: new Date().toISOString(),
   };
   await deps.ledger.putArtifact(row);
-  if (former !== undefined && former !== path) {
-    // The day has another first record and so another name (CDF-D2); its copy is among the backups.
-    await Promise.all([rm(former, { force: true }), rm(manifestPath(former), { force: true })]);
-  }
   return row;
 }
 
@@ -182,6 +184,12 @@ function logRemarks(deps: ActivityDependencies, { input }: DayAttempt, built: Bu
 function ownedByOther(path: string, owner: string, product: string): PipelineError {
   return new PipelineError('path_owned', `${path} belongs to the product ${owner}; ${product} would overwrite it.`, {
     hint: 'The two products share file names: use another --workspace (or --output-dir) for one of them.',
+  });
+}
+
+function otherDays(path: string, owner: string, day: string, inputPath: string): PipelineError {
+  return new PipelineError('input_invalid', `${path} is the product of ${owner}; that of ${day} would overwrite it.`, {
+    hint: `The first record of ${inputPath} is of another day than its name says: name the file after its day.`,
   });
 }
 

@@ -8,6 +8,9 @@ const UNKNOWN_ERROR_ATTEMPTS = 5;
 /** Errors of our own code: trying again cannot help. */
 const BUGS = [TypeError, ReferenceError, SyntaxError, RangeError];
 
+/** What file systems and SQLite say when no room is left. */
+const DISK_FULL_CODES: readonly unknown[] = ['ENOSPC', 'EDQUOT', 'SQLITE_FULL'];
+
 /**
  * @param attempt - the engine's attempt at this activity, from 1
  */
@@ -26,7 +29,7 @@ export function toFailure(error: unknown, attempt: number): Error {
     });
   }
   const cause = error instanceof Error ? error : new Error(String(error));
-  if ('code' in cause && cause.code === 'ENOSPC') {
+  if ('code' in cause && DISK_FULL_CODES.includes(cause.code)) {
     return ApplicationFailure.create({
       message: `No space left on the device: ${cause.message}`,
       type: 'disk_full',

@@ -12,6 +12,11 @@ import type { DayFailure, DayResult, PlannedDay, PlanResult, RunMode, RunOptions
 /** Failed days kept by name; more are counted only, so that the state stays small. */
 export const MAX_FAILURES_KEPT = 500;
 
+/** Latest failures kept with all they say; the ledger keeps every message whole. */
+const WHOLE_FAILURES_KEPT = 50;
+const SHORT_MESSAGE = 100;
+const MAX_REASON = 300;
+
 /** Most days under way at once. */
 export const MAX_CONCURRENCY = 32;
 
@@ -100,8 +105,11 @@ export interface RangeProgress {
   readonly totalDays: number;
   /** Days that are settled one way or another: done, no data, skipped, failed. */
   readonly settledDays: number;
+  /** Days still to be planned or done; days that `limitDays` cut off are neither settled nor unsettled. */
+  readonly unsettledDays: number;
   readonly totals: RangeTotals;
   readonly running: readonly Day[];
+  /** Days that wait for their start or for being planned again. */
   readonly queued: number;
   readonly elsewhere: readonly Day[];
   readonly failedDays: number;
@@ -197,10 +205,14 @@ export function nextStep(state: RangeState, last: Day, running: number, mustCont
 /** Takes a plan for `first..last` into the state. */
 export function applyChunkPlan(state: RangeState, rangeLast: Day, chunkLast: Day, plan: PlanResult): void {
   enqueue(state, plan);
+  if (state.limitLeft !== null) state.limitLeft = Math.max(0, state.limitLeft - plan.days.length);
   state.nextDay = plan.limited || chunkLast >= rangeLast ? null : addDays(chunkLast, 1);
 }
 
-/** Takes a plan for single days into the state; days without work are settled by it. */
+/**
+ * Takes a plan for single days into the state; days without work are settled by it. They have had work before: the limit
+ * counted them then.
+ */
 export function applyDayPlan(state: RangeState, days: readonly Day[], plan: PlanResult): void {
   const planned = new Set(days);
   state.retry = state.retry.filter((day) => !planned.has(day));
@@ -212,7 +224,6 @@ export function applyDayPlan(state: RangeState, days: readonly Day[], plan: Plan
 
 function enqueue(state: RangeState, plan: PlanResult): void {
   state.queue.push(...plan.days);
-  if (state.limitLeft !== null) state.limitLeft = Math.max(0, state.limitLeft - plan.days.length);
   const { skipped } = state.totals;
   state.totals = {
     ...state.totals,
@@ -266,8 +277,22 @@ export function applyDayFailed(state: RangeState, day: Day, failure: DayFailure)
     };
     return;
   }
-  if (state.failed[day] || Object.keys(state.failed).length < MAX_FAILURES_KEPT) state.failed[day] = failure;
-  else state.failedOverflow += 1;
+  keepFailure(state, day, failure);
+}
+
+function keepFailure(state: RangeState, day: Day, failure: DayFailure): void {
+  if (!Object.hasOwn(state.failed, day) && Object.keys(state.failed).length >= MAX_FAILURES_KEPT) {
+    state.failedOverflow += 1;
+    return;
+  }
+  state.failed[day] = failure;
+  const older = Object.keys(state.failed).at(-1 - WHOLE_FAILURES_KEPT) as Day | undefined;
+  const former = older && state.failed[older];
+  if (older && former) state.failed[older] = shortened(former);
+}
+
+function shortened({ stage, kind, message }: DayFailure): DayFailure {
+  return { stage, kind, message: message.length > SHORT_MESSAGE ? `${message.slice(0, SHORT_MESSAGE)}…` : message };
 }
 
 /** Validator of the update `setConcurrency`. @throws RangeError naming the value */
@@ -277,8 +302,10 @@ export function checkConcurrency(days: unknown): void {
   }
 }
 
-export function pause(state: RangeState, reason: string | undefined): void {
-  state.pause ??= { by: 'operator', reason: reason ?? 'paused by the operator' };
+/** @param reason - of a message that anybody may send: anything but a text is no reason */
+export function pause(state: RangeState, reason: unknown): void {
+  const given = typeof reason === 'string' ? reason.trim().slice(0, MAX_REASON) : '';
+  state.pause ??= { by: 'operator', reason: given === '' ? 'paused by the operator' : given };
 }
 
 export function resume(state: RangeState): void {
@@ -286,10 +313,15 @@ export function resume(state: RangeState): void {
   state.pause = null;
 }
 
-/** Asks for failed days again; unknown days are ignored, so that a mistyped signal harms nothing. */
-export function retryFailed(state: RangeState, days: readonly Day[] | undefined): void {
-  const wanted =
-    days && days.length > 0 ? days.filter((day) => state.failed[day]) : (Object.keys(state.failed) as Day[]);
+/**
+ * Asks for failed days again; unknown days are ignored, so that a mistyped signal harms nothing.
+ *
+ * @param days - of a message that anybody may send: a list, one day, or nothing for all
+ */
+export function retryFailed(state: RangeState, days: unknown): void {
+  const named: unknown[] = Array.isArray(days) ? days : days === undefined || days === null ? [] : [days];
+  const failed = Object.keys(state.failed) as Day[];
+  const wanted = named.length > 0 ? failed.filter((day) => named.includes(day)) : failed;
   state.retry = [...new Set([...state.retry, ...wanted])].toSorted();
 }
 
@@ -303,10 +335,16 @@ export function failedCount(state: RangeState): number {
   return Object.keys(state.failed).length + state.failedOverflow;
 }
 
-/** Days of the range that have not come to an end: not planned, queued, waiting or running. */
+/** Days of the range that have not come to an end: not planned (unless the limit is spent), queued, waiting or running. */
 export function unsettledDays(state: RangeState, last: Day, running: number): number {
-  const unplanned = state.nextDay ? countDays(state.nextDay, last) : 0;
+  const unplanned = state.nextDay && state.limitLeft !== 0 ? countDays(state.nextDay, last) : 0;
   return unplanned + state.queue.length + state.recheck.length + state.elsewhere.length + running;
+}
+
+/** Days that came to an end, whichever. */
+function settledDays(state: RangeState): number {
+  const { done, noData, skipped } = state.totals;
+  return done + noData + skipped.existing + skipped.noData + skipped.failed + skipped.noInput + failedCount(state);
 }
 
 export function stateName(state: RangeState, running: number): RangeStateName {
@@ -324,7 +362,6 @@ export function failureList(state: RangeState, most: number): (DayFailure & { da
 }
 
 export function progressOf(input: RangeInput, state: RangeState, running: readonly Day[]): RangeProgress {
-  const totalDays = countDays(input.first, input.last);
   return {
     runId: input.runId,
     product: input.product,
@@ -332,11 +369,12 @@ export function progressOf(input: RangeInput, state: RangeState, running: readon
     last: input.last,
     options: input.options,
     state: stateName(state, running.length),
-    totalDays,
-    settledDays: Math.max(0, totalDays - unsettledDays(state, input.last, running.length)),
+    totalDays: countDays(input.first, input.last),
+    settledDays: settledDays(state),
+    unsettledDays: unsettledDays(state, input.last, running.length),
     totals: state.totals,
     running,
-    queued: state.queue.length,
+    queued: state.queue.length + state.retry.length + state.recheck.length,
     elsewhere: state.elsewhere,
     failedDays: failedCount(state),
     recentFailures: failureList(state, 10),

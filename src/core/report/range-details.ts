@@ -4,9 +4,8 @@ import type { RangeProgress } from '../backfill/range-state.ts';
 /** Rough time left, in minutes, from the stage seconds of finished days; null until one is finished. */
 export function estimatedMinutesLeft(progress: RangeProgress): number | null {
   const finished = progress.totals.done + progress.totals.noData;
-  const left = progress.totalDays - progress.settledDays;
-  if (finished === 0 || left <= 0) return null;
-  return ((progress.totals.busySeconds / finished) * left) / Math.max(1, progress.concurrency) / 60;
+  if (finished === 0 || progress.unsettledDays === 0) return null;
+  return ((progress.totals.busySeconds / finished) * progress.unsettledDays) / Math.max(1, progress.concurrency) / 60;
 }
 
 export function rangeDetails(progress: RangeProgress): string {
