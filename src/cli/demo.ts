@@ -51,7 +51,7 @@ export function addDemoCommand(program: Command, context: CliContext, end: (code
                 mode: 'run',
                 retryFailed: true,
                 uploadTo: pathToFileURL(delivered).href,
-                profile: 'parity',
+                profile: 'istp',
                 sliceMode: 'half-open',
                 limitDays: null,
               },

@@ -39,7 +39,7 @@ export function addProcessCommand(program: Command, context: CliContext, end: (c
     .option('--no-space-check', 'start although the estimate says that the disk is too small');
   flags.addRangeFlags(command);
   flags.addRunFlags(command);
-  flags.addProfileFlag(command);
+  flags.addProfileFlag(command, 'parity');
   flags.addOutputFlags(command);
   command.addHelpText(
     'after',

@@ -31,7 +31,7 @@ export function addRunCommand(program: Command, context: CliContext, end: (code:
     .option('--no-space-check', 'start although the estimate says that the disk is too small');
   flags.addRangeFlags(command);
   flags.addRunFlags(command);
-  flags.addProfileFlag(command);
+  flags.addProfileFlag(command, 'istp');
   flags.addSlicesFlag(command);
   flags.addPacingFlags(command);
   flags.addOutputFlags(command);

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'csv-parse/sync';
 import { describe, expect, test } from 'vitest';
+import { runPython } from '../support/python.ts';
 import { TOKEN, createPlace, fileHashes, filesBelow, fingerprint, runArgs } from './harness.ts';
 
 interface TelemetryRow {
@@ -72,6 +73,20 @@ describe('reachback run', { timeout: 240_000 }, () => {
       ...fingerprint(join(place.workspace, 'downloads')),
       ...fingerprint(join(place.workspace, 'products')),
     }).toEqual(before);
+  });
+
+  test('without a flag products follow ISTP: no finding of ours, of spacepy nor of the command', async () => {
+    const place = await createPlace();
+    const args = runArgs(place, '2025-09-01', '2025-09-01').filter((word) => word !== '--profile' && word !== 'parity');
+    expect((await place.run(args)).code).toBe(0);
+    const [product] = filesBelow(place.delivered);
+    const validated = await place.run(['cdf', 'validate', product!]);
+    expect(validated.stdout).toContain('valid: 0 errors, 0 warnings');
+    expect(validated.code).toBe(0);
+    expect(JSON.parse(await runPython('istp.py', [product!]))).toEqual([]);
+    const dumped = await place.run(['cdf', 'dump', '--json', product!]);
+    expect(JSON.parse(dumped.stdout)).toMatchObject({ globalAttributes: { Product_profile: ['istp'] } });
+    expect((await place.run(['cdf', 'diff', product!, product!])).code).toBe(0);
   });
 
   test('CLI-D1: the token is in no output, log, history, database or file', async () => {

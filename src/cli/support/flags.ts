@@ -145,14 +145,15 @@ export function addPacingFlags(command: Command): Command {
     .option('--max-rate <r>', 'the rate never rises above this', positiveNumber, DEFAULT_RATE.maxRate);
 }
 
-export function addProfileFlag(command: Command): Command {
+/** @param standard - the profile without the flag: corrected for `run`, as published for the reference's `process` */
+export function addProfileFlag(command: Command, standard: Profile): Command {
   return command.addOption(
     new Option(
       '--profile <name>',
-      'layout of the CDF: parity as the published product, istp with its metadata corrected',
+      'istp: metadata corrected, compressed, with a checksum; parity: laid out as the published product',
     )
       .choices(PROFILES)
-      .default('parity'),
+      .default(standard),
   );
 }
 
