@@ -1,3 +1,5 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import { WorkflowFailedError } from '@temporalio/client';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -28,6 +30,13 @@ function barrier(): { open(): void; wait: Promise<void> } {
     open = resolve;
   });
   return { open: () => open(), wait };
+}
+
+/** As an operator's shell sends it. */
+async function temporalSignal(workflowId: string, name: string, input?: string): Promise<void> {
+  const args = ['workflow', 'signal', '--address', env.address, '--workflow-id', workflowId, '--name', name];
+  const cli = process.env['TEMPORAL_CLI_PATH'] ?? 'temporal';
+  await promisify(execFile)(cli, [...args, ...(input === undefined ? [] : ['--input', input])]);
 }
 
 describe('a range of days', () => {
@@ -113,6 +122,31 @@ describe('a range of days', () => {
       expect(after.recentFailures.map((failed) => failed.day)).toEqual(['2025-09-02']);
       await client.finish(handle);
       expect(await handle.result()).toMatchObject({ failedDays: 1, totals: { done: 3 } });
+    });
+  });
+
+  test('signals of the temporal CLI are understood, with and without input; odd input harms nothing', async () => {
+    const { activities } = fakeActivities(async (which, tries) => {
+      if (which === '2025-09-02' && tries === 1) throw failure('slice_exhausted', 'no');
+    });
+    await withRange(env, activities, {}, async (handle, client) => {
+      await eventually(
+        () => client.progress(handle),
+        (progress) => progress.state === 'NeedsAttention',
+      );
+      await temporalSignal(handle.workflowId, 'pause', '"by hand"');
+      const paused = await eventually(
+        () => client.progress(handle),
+        (progress) => progress.pause !== null,
+      );
+      expect(paused.pause).toMatchObject({ by: 'operator', reason: 'by hand' });
+      for (const odd of ['{"day":1}', '"2025-09-02"', '[7, null]', 'null']) {
+        await temporalSignal(handle.workflowId, 'retryFailedDays', odd);
+      }
+      await temporalSignal(handle.workflowId, 'pause', '{"why":1}');
+      await temporalSignal(handle.workflowId, 'resume');
+      await temporalSignal(handle.workflowId, 'retryFailedDays');
+      expect(await handle.result()).toMatchObject({ failedDays: 0, totals: { done: 4 } });
     });
   });
 
