@@ -1,7 +1,7 @@
 /**
  * Damage at random, the same for the same seed: for tests and for the long fuzzing of `scripts/fuzz-cdf.ts`.
  */
-import { CdfReader, FormatError } from '../../../src/formats/cdf/index.ts';
+import { CdfReader, FormatError, validateCdf } from '../../../src/formats/cdf/index.ts';
 
 /** Mulberry32: small, seedable, good enough to choose places. */
 export function createRandom(seed: number): (below: number) => number {
@@ -49,12 +49,20 @@ export function mutate(bytes: Buffer, random: (below: number) => number): Buffer
 export type Outcome = 'read' | 'refused';
 
 /**
- * Reads all of a damaged file, in pieces.
+ * Checks a damaged file, then reads all of it in pieces.
  *
  * @returns `refused` for a typed refusal
  * @throws whatever else comes: a bug
  */
 export async function readDamaged(path: string): Promise<Outcome> {
+  const { findings } = await validateCdf(path);
+  const outcome = await readAll(path);
+  const isSound = !findings.some(({ rule }) => rule.startsWith('structure.'));
+  if (isSound && outcome === 'refused') throw new Error('the checker passes a file that cannot be read');
+  return outcome;
+}
+
+async function readAll(path: string): Promise<Outcome> {
   let reader: CdfReader | undefined;
   try {
     reader = await CdfReader.open(path, { verifyChecksum: false });
