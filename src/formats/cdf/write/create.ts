@@ -96,8 +96,7 @@ function createVariable(source: CdfVariable, blockBytes: number): VariableDraft 
     padding: source.charPadding ?? 'nul',
     overflow: source.charOverflow ?? 'refuse',
   };
-  const blockRecords =
-    gzipLevel > 0 ? Math.ceil(blockBytes / recordBytes) : Math.max(1, Math.floor(PLAIN_BLOCK_BYTES / recordBytes));
+  const blockRecords = recordsPerBlock(source, recordBytes, blockBytes);
   const pad = createPad(source, text, where);
   return {
     name,
@@ -111,6 +110,15 @@ function createVariable(source: CdfVariable, blockBytes: number): VariableDraft 
     text,
     nanFill: nanFillOf(source),
   };
+}
+
+function recordsPerBlock(
+  { recordVarying, gzipLevel = 0 }: CdfVariable,
+  recordBytes: number,
+  blockBytes: number,
+): number {
+  if (!recordVarying) return 1;
+  return gzipLevel > 0 ? Math.ceil(blockBytes / recordBytes) : Math.max(1, Math.floor(PLAIN_BLOCK_BYTES / recordBytes));
 }
 
 function elementsOf({ type, elements }: CdfVariable, where: string): number {
