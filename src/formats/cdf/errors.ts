@@ -52,8 +52,7 @@ export class FormatError extends Error {
 }
 
 function describe(what: string, { offset, expected, got }: FormatErrorDetails): string {
-  const parts = [offset === undefined ? what : `${what} (at byte ${offset})`];
-  if (expected !== undefined) parts.push(`expected ${expected}`);
-  if (got !== undefined) parts.push(`got ${got}`);
-  return parts.join(', ').replace(', expected', ': expected');
+  const where = offset === undefined ? what : `${what} (at byte ${offset})`;
+  const details = [expected !== undefined && `expected ${expected}`, got !== undefined && `got ${got}`].filter(Boolean);
+  return details.length === 0 ? where : `${where}: ${details.join(', ')}`;
 }
