@@ -1,0 +1,133 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { inspect } from 'node:util';
+import { describe, expect, test } from 'vitest';
+import { readEnvironment, requireToken } from '../src/config.ts';
+import { PipelineError } from '../src/core/errors.ts';
+import { temporaryFolder } from './storage/temporary-folder.ts';
+
+const TOKEN = 'Basic dXNlcjpzZWNyZXQtcGFzc3dvcmQ=';
+
+function errorOf(run: () => unknown): PipelineError {
+  try {
+    run();
+  } catch (error) {
+    if (error instanceof PipelineError) return error;
+    throw error;
+  }
+  throw new Error('nothing was thrown');
+}
+
+describe('configuration', () => {
+  test('design §6: defaults when nothing is set', async () => {
+    expect(readEnvironment({}, await temporaryFolder())).toEqual({
+      token: null,
+      udlBaseUrl: 'https://unifieddatalibrary.com',
+      externalTemporal: false,
+      temporalNamespace: 'default',
+      passWaitMs: 5_000,
+      requestTimeoutMs: 120_000,
+      threads: 2,
+      variables: {},
+    });
+  });
+
+  test('what is set is used; the address loses its trailing slashes', async () => {
+    const set = {
+      BASICAUTH: TOKEN,
+      UDL_BASE_URL: 'http://127.0.0.1:8080//',
+      TEMPORAL_ADDRESS: 'temporal.example:7233',
+      TEMPORAL_NAMESPACE: 'reach',
+      REACHBACK_PASS_WAIT_MS: '1',
+      REACHBACK_REQUEST_TIMEOUT_MS: '250',
+      REACHBACK_THREADS: '8',
+      OTHER: 'kept for libraries',
+    };
+    const environment = readEnvironment(set, await temporaryFolder());
+    expect(environment).toMatchObject({
+      udlBaseUrl: 'http://127.0.0.1:8080',
+      externalTemporal: true,
+      temporalNamespace: 'reach',
+      passWaitMs: 1,
+      requestTimeoutMs: 250,
+      threads: 8,
+      variables: { OTHER: 'kept for libraries' },
+    });
+    expect(environment.token?.reveal()).toBe(TOKEN);
+    expect(Object.isFrozen(environment)).toBe(true);
+  });
+
+  test('.env fills what the environment leaves unset, and never more', async () => {
+    const folder = await temporaryFolder();
+    writeFileSync(join(folder, '.env'), 'UDL_BASE_URL=http://from-file:1\nREACHBACK_THREADS=3\nTEMPORAL_NAMESPACE=\n');
+    const environment = readEnvironment({ UDL_BASE_URL: 'http://from-environment:2', REACHBACK_THREADS: '' }, folder);
+    expect(environment).toMatchObject({
+      udlBaseUrl: 'http://from-environment:2',
+      threads: 3,
+      temporalNamespace: 'default',
+    });
+  });
+
+  test.for([
+    'BASICAUTH',
+    'UDL_BASE_URL',
+    'TEMPORAL_ADDRESS',
+    'TEMPORAL_NAMESPACE',
+    'REACHBACK_PASS_WAIT_MS',
+    'REACHBACK_REQUEST_TIMEOUT_MS',
+    'REACHBACK_THREADS',
+  ])('UDL-7: an empty %s counts as unset', async (name) => {
+    const folder = await temporaryFolder();
+    expect(readEnvironment({ [name]: '' }, folder)).toEqual(readEnvironment({}, folder));
+  });
+
+  test.for<[name: string, value: string, expected: string]>([
+    ['UDL_BASE_URL', 'udl.example', 'https://unifieddatalibrary.com'],
+    ['UDL_BASE_URL', 'ftp://udl.example', 'http://'],
+    ['TEMPORAL_ADDRESS', 'nowhere', 'host:port'],
+    ['TEMPORAL_ADDRESS', 'http://host:7233', 'host:port'],
+    ['REACHBACK_PASS_WAIT_MS', '0', '1 to 300000'],
+    ['REACHBACK_PASS_WAIT_MS', 'soon', '1 to 300000'],
+    ['REACHBACK_REQUEST_TIMEOUT_MS', '99', '100 to 3600000'],
+    ['REACHBACK_REQUEST_TIMEOUT_MS', '1.5', '100 to 3600000'],
+    ['REACHBACK_THREADS', '65', '1 to 64'],
+    ['REACHBACK_THREADS', 'two', '1 to 64'],
+  ])('%s=%s is refused, naming the variable, the value and what is expected', async ([name, value, expected]) => {
+    const folder = await temporaryFolder();
+    const error = errorOf(() => readEnvironment({ [name]: value, BASICAUTH: TOKEN }, folder));
+    expect(error.kind).toBe('config_invalid');
+    expect(error.message).toContain(`${name} is "${value}"`);
+    expect(`${error.message} ${error.hint}`).toContain(expected);
+    expect(inspect(error, { depth: 9, showHidden: true })).not.toContain(TOKEN.slice(6));
+  });
+
+  test('a .env that cannot be read is an error that names it, without its content', async () => {
+    const folder = await temporaryFolder();
+    mkdirSync(join(folder, '.env'));
+    const error = errorOf(() => readEnvironment({}, folder));
+    expect(error).toMatchObject({ kind: 'config_invalid', hint: expect.stringContaining('chmod 600') });
+    expect(error.message).toContain(join(folder, '.env'));
+  });
+
+  test('the token is printed by nothing that prints the checked part', async () => {
+    const { variables: _forLibraries, ...checked } = readEnvironment({ BASICAUTH: TOKEN }, await temporaryFolder());
+    expect(checked.token).not.toBeNull();
+    for (const text of [
+      JSON.stringify(checked),
+      inspect(checked, { showHidden: true }),
+      `${checked.token?.toString()}`,
+    ]) {
+      expect(text).not.toContain(TOKEN.slice(6));
+    }
+  });
+
+  test('UDL-10: without a token the error names the variable and its form', async () => {
+    const folder = await temporaryFolder();
+    expect(errorOf(() => requireToken(readEnvironment({}, folder)))).toMatchObject({
+      kind: 'config_invalid',
+      message: expect.stringContaining('BASICAUTH'),
+      hint: expect.stringContaining('Authorization value'),
+    });
+    expect(requireToken(readEnvironment({ BASICAUTH: TOKEN }, folder)).reveal()).toBe(TOKEN);
+  });
+});
