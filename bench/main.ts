@@ -1,0 +1,86 @@
+/** `npm run bench`: see README.md. */
+import { loadavg, tmpdir } from 'node:os';
+import { Argument, Command, InvalidArgumentError } from 'commander';
+import { benchBuild } from './cases/build.ts';
+import { benchDay } from './cases/day.ts';
+import { benchFloor } from './cases/floor.ts';
+import { benchPlan } from './cases/plan.ts';
+import { benchWrite } from './cases/write.ts';
+import { figure, table } from './support/figures.ts';
+import type { Figure } from './support/figures.ts';
+import { Ground } from './support/ground.ts';
+import { killAll } from './support/processes.ts';
+
+/** In this order; `day` and `build` leave files that later cases use. */
+const CASES: Readonly<Record<string, (ground: Ground) => Promise<Figure[]>>> = {
+  floor: benchFloor,
+  day: benchDay,
+  build: benchBuild,
+  write: benchWrite,
+  plan: benchPlan,
+};
+/** The simulator keeps every day in memory, about 1 GB each. */
+const MOST_DAYS = 8;
+/** Work of others on the machine above which figures say little. */
+const QUIET_LOAD = 1.5;
+
+interface Flags {
+  readonly days: number;
+  readonly dir: string;
+  readonly json?: boolean;
+}
+
+const program = new Command('bench')
+  .description('Measurements beside their floors, as ratios of one run; see bench/README.md.')
+  .addArgument(new Argument('[which...]', 'cases; all without').choices(Object.keys(CASES)))
+  .option('--days <n>', 'full-size days in the case "day"', wholeNumber, 1)
+  .option('--dir <dir>', 'where the temporary folder goes', tmpdir())
+  .option('--json', 'figures as JSON on standard output, the table on standard error');
+program.parse();
+const flags = program.opts<Flags>();
+const which = (program.processedArgs as [string[]])[0];
+
+const ground = new Ground(flags.dir, flags.days, (text) => void process.stderr.write(`· ${text}\n`));
+for (const [signal, code] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const) {
+  process.once(signal, () => {
+    killAll();
+    ground.removeFolder();
+    process.exit(code);
+  });
+}
+
+const startLoad = loadavg()[0]!;
+if (startLoad > QUIET_LOAD) ground.say(`load average ${startLoad.toFixed(1)}: others are at work, trust ratios only`);
+try {
+  const figures: Figure[] = [];
+  for (const [name, bench] of Object.entries(CASES)) {
+    if (which.length === 0 || which.includes(name)) figures.push(...(await bench(ground)));
+  }
+  const walls = ground.floors.map(({ wallS }) => wallS);
+  if (walls.length > 1) {
+    const beside = { what: 'quickest', value: Math.min(...walls) };
+    figures.push(figure('floor', `slowest of ${walls.length} in this run: drift`, Math.max(...walls), 's', { beside }));
+  }
+  show(figures);
+} finally {
+  await ground.close();
+}
+
+function show(figures: readonly Figure[]): void {
+  const text = `${table(figures)}\n`;
+  if (flags.json !== true) process.stdout.write(text);
+  else {
+    process.stderr.write(text);
+    const facts = { date: new Date().toISOString(), node: process.version, days: flags.days, loadAtStart: startLoad };
+    process.stdout.write(`${JSON.stringify({ ...facts, floors: ground.floors, figures }, null, 2)}\n`);
+  }
+}
+
+function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= 1 && value <= MOST_DAYS) return value;
+  throw new InvalidArgumentError(`Expected a whole number of 1 to ${MOST_DAYS}.`);
+}

@@ -1,0 +1,107 @@
+/** CPU time and memory of a process and everything below it, read from /proc now and then. Linux only. */
+import { readFileSync, readdirSync } from 'node:fs';
+
+const EVERY_MS = 200;
+const TICKS_PER_S = 100;
+const PAGE_MIB = 4_096 / 2 ** 20;
+/** Fields of /proc/PID/stat behind the command's name, counted from the state. */
+const PARENT = 1;
+const USER_TICKS = 11;
+const SYSTEM_TICKS = 12;
+const RSS_PAGES = 21;
+
+export interface TreeUsage {
+  /** User and system, of all processes that were seen, without those of the Temporal server. */
+  readonly cpuS: number;
+  readonly temporalCpuS: number;
+  /** Highest resident set of the root process, as the kernel kept it. */
+  readonly rootPeakMiB: number;
+  /** Highest sum of resident sets, shared pages counted in each; with and without the Temporal server. */
+  readonly treePeakMiB: number;
+  readonly treePeakWithTemporalMiB: number;
+}
+
+interface Seen {
+  readonly isTemporal: boolean;
+  readonly cpuS: number;
+  readonly rssMiB: number;
+}
+
+/** Watches until `end`. CPU of the last fifth of a second before a process ends is not seen. */
+export function watchTree(root: number): { end(): TreeUsage } {
+  const cpu = new Map<number, Seen>();
+  let rootPeakMiB = 0;
+  let treePeakMiB = 0;
+  let treePeakWithTemporalMiB = 0;
+  const look = (): void => {
+    const now = processTree(root);
+    for (const [pid, seen] of now) cpu.set(pid, seen);
+    rootPeakMiB = Math.max(rootPeakMiB, peakOf(root));
+    const sum = (all: boolean): number =>
+      [...now.values()].reduce((total, { isTemporal, rssMiB }) => total + (all || !isTemporal ? rssMiB : 0), 0);
+    treePeakMiB = Math.max(treePeakMiB, sum(false));
+    treePeakWithTemporalMiB = Math.max(treePeakWithTemporalMiB, sum(true));
+  };
+  look();
+  const ticker = setInterval(look, EVERY_MS);
+  return {
+    end() {
+      clearInterval(ticker);
+      const total = (temporal: boolean): number =>
+        [...cpu.values()].reduce((sum, { isTemporal, cpuS }) => sum + (isTemporal === temporal ? cpuS : 0), 0);
+      return {
+        cpuS: total(false),
+        temporalCpuS: total(true),
+        rootPeakMiB,
+        treePeakMiB,
+        treePeakWithTemporalMiB,
+      };
+    },
+  };
+}
+
+/** The root and its descendants that run now, by process id. */
+function processTree(root: number): Map<number, Seen> {
+  const all = new Map<number, Seen & { readonly parent: number }>();
+  for (const name of readdirSync('/proc')) {
+    const pid = Number(name);
+    const found = Number.isInteger(pid) ? readStat(pid) : null;
+    if (found) all.set(pid, found);
+  }
+  const tree = new Map<number, Seen>();
+  for (const [pid, seen] of all) {
+    let ancestor: number | undefined = pid;
+    while (ancestor !== undefined && ancestor !== root) ancestor = all.get(ancestor)?.parent;
+    if (ancestor === root) tree.set(pid, seen);
+  }
+  return tree;
+}
+
+function readStat(pid: number): (Seen & { readonly parent: number }) | null {
+  const text = read(`/proc/${pid}/stat`);
+  if (text === null) return null;
+  const nameEnd = text.lastIndexOf(')');
+  const fields = text.slice(nameEnd + 2).split(' ');
+  const field = (index: number): number => Number(fields[index]);
+  return {
+    parent: field(PARENT),
+    isTemporal: text.slice(text.indexOf('(') + 1, nameEnd).startsWith('temporal'),
+    cpuS: (field(USER_TICKS) + field(SYSTEM_TICKS)) / TICKS_PER_S,
+    rssMiB: field(RSS_PAGES) * PAGE_MIB,
+  };
+}
+
+/** 0 when the process is gone. */
+function peakOf(pid: number): number {
+  const kib = /^VmHWM:\s+(\d+) kB$/m.exec(read(`/proc/${pid}/status`) ?? '')?.[1];
+  return Number(kib ?? 0) / 1_024;
+}
+
+/** Null when the process is gone. */
+function read(path: string): string | null {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return null;
+  }
+}
