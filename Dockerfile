@@ -1,0 +1,33 @@
+# The worker's image, and the client's: `reachback` is on PATH. Not built by CI, which has no Docker engine: the steps were
+# run by hand on Debian 12, see docker-compose.yml.
+
+# The image's Node installs; the project then runs on the Node that its own lock file names, as everywhere.
+FROM node:24.21.0-bookworm-slim AS build
+WORKDIR /opt/reachback
+COPY package.json package-lock.json .npmrc LICENSE ./
+COPY bin bin
+COPY deploy/worker deploy/worker
+COPY scripts scripts
+COPY simulator simulator
+COPY src src
+# Bundles the workflow code at its end, so that a worker need not.
+RUN --mount=type=cache,target=/root/.npm npm ci --omit=dev && test -s build/workflow-bundle.js
+
+FROM node:24.21.0-bookworm-slim
+# For TLS to a Temporal server: the SDK trusts what the system trusts, and the slim image trusts nobody.
+RUN apt-get update \
+  && apt-get install --yes --no-install-recommends ca-certificates \
+  && rm -rf /var/lib/apt/lists/*
+COPY --from=build /opt/reachback /opt/reachback
+# The program belongs to root and is only read; the worker's user owns the workspace, ./data as without a container.
+RUN ln -s /opt/reachback/bin/reachback /usr/local/bin/reachback \
+  && install --directory --owner=node --group=node /srv/data
+ENV NODE_ENV=production
+WORKDIR /srv
+USER node
+VOLUME /srv/data
+
+ENTRYPOINT ["/opt/reachback/bin/reachback"]
+CMD ["worker"]
+HEALTHCHECK --interval=30s --timeout=15s --start-period=60s --retries=3 \
+  CMD ["/opt/reachback/node_modules/.bin/node", "/opt/reachback/deploy/worker/health.ts"]

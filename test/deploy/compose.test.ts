@@ -1,0 +1,115 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import { expect, test } from 'vitest';
+import { PROJECT, readComposeFile, readProjectFile } from './compose-file.ts';
+
+const compose = readComposeFile();
+const services = Object.entries(compose.services);
+const text = readProjectFile('docker-compose.yml');
+
+/** `NAME` → how it is written: `${NAME:?message}` gives `:?message`. */
+const variables = [...text.matchAll(/\$\{(\w+)([^}]*)\}/g)].map(([, name, rest]) => ({ name: name!, rest: rest! }));
+const passedOn = services.flatMap(([, { environment = {} }]) =>
+  Object.entries(environment).flatMap(([name, value]) => (value === null ? [name] : [])),
+);
+const SECRET = /PASSWORD|PWD|SECRET|TOKEN|AUTH|KEY/;
+
+test('temporal §6: the compose file follows the Compose Specification', () => {
+  const schema = JSON.parse(readProjectFile('test/deploy/compose-spec.json')) as object;
+  const validate = new Ajv2020({ strict: false, allErrors: true, validateFormats: false }).compile(schema);
+  validate(compose);
+  expect(validate.errors).toBeNull();
+  validate({ ...compose, services: { ...compose.services, worker: { ...compose.services['worker'], port: [] } } });
+  expect(validate.errors).not.toBeNull();
+});
+
+test('temporal §6: Temporal on PostgreSQL with its jobs, its web UI and a worker are there; the simulator only when asked for', () => {
+  const always = services.flatMap(([name, { profiles }]) => (profiles ? [] : [name]));
+  expect(always).toEqual(['postgresql', 'temporal-schema', 'temporal', 'temporal-init', 'temporal-ui', 'worker']);
+  expect(compose.services['simulator']?.profiles).toEqual(['simulator']);
+});
+
+test('temporal §6: every image is pinned to a full version, or built here', () => {
+  const pulled = services.filter(([, { build }]) => build !== '.').map(([, { image }]) => image);
+  expect(pulled).toHaveLength(5);
+  expect(pulled.filter((image) => !/^[a-z/-]+:\d+\.\d+(\.\d+)?(-[a-z]+)?$/.test(image))).toEqual([]);
+  expect(pulled.filter((image) => image.includes('auto-setup'))).toEqual([]);
+});
+
+test('temporal §6: schema job, server and namespace job are of one release', () => {
+  const versions = ['temporal-schema', 'temporal', 'temporal-init'].map((name) => compose.services[name]!.image);
+  expect(new Set(versions.map((image) => image.split(':')[1]))).toHaveLength(1);
+  expect(versions[1]).toMatch(/^temporalio\/server:1\.32\./);
+  expect(compose.services['temporal-ui']!.image).toMatch(/^temporalio\/ui:2\.54\./);
+  expect(compose.services['postgresql']!.image).toMatch(/^postgres:16\./);
+});
+
+test('temporal §6: no secret has a value or a default: it is required, or passed on from the environment', () => {
+  const secrets = services.flatMap(([service, { environment = {} }]) =>
+    Object.entries(environment)
+      .filter(([name]) => SECRET.test(name))
+      .map(([name, value]) => ({ service, name, value })),
+  );
+  expect(secrets.map(({ name }) => name)).toEqual(['POSTGRES_PASSWORD', 'SQL_PASSWORD', 'POSTGRES_PWD', 'BASICAUTH']);
+  const given = secrets.filter(({ value }) => value !== null && !/^\$\{\w+:\?[^}]+\}$/.test(value));
+  expect(given).toEqual([]);
+});
+
+test('temporal §6: every variable of the compose file is explained in .env.example, and no secret has a value there', () => {
+  const example = readProjectFile('.env.example');
+  const lines = [...example.matchAll(/^(?:# )?([A-Z_]+)=(.*)$/gm)].map(([, name, value]) => ({ name, value }));
+  const explained = lines.map(({ name }) => name);
+  expect(new Set(explained)).toEqual(new Set([...variables.map(({ name }) => name), ...passedOn]));
+  expect(lines.filter(({ name, value }) => SECRET.test(name!) && value !== '')).toEqual([]);
+});
+
+test('temporal §6: every port is bound to 127.0.0.1, the database has none, the simulator shares only the network of the worker', () => {
+  const ports = services.flatMap(([, { ports = [] }]) => ports);
+  expect(ports).toHaveLength(2);
+  for (const port of ports) expect(port).toMatch(/^127\.0\.0\.1:\d+:\d+$/);
+  expect(compose.services['postgresql']?.ports).toBeUndefined();
+  expect(compose.services['simulator']?.network_mode).toBe('service:worker');
+});
+
+test('temporal §6: services wait only for services that exist and can be what is waited for', () => {
+  const waits = services.flatMap(([service, { depends_on: needed = {} }]) =>
+    Object.entries(needed).map(([name, { condition }]) => ({ service, condition, target: compose.services[name] })),
+  );
+  const impossible = waits.filter(({ condition, target }) => {
+    if (condition === 'service_healthy') return target?.healthcheck === undefined;
+    if (condition === 'service_completed_successfully') return target?.restart !== 'no';
+    return target === undefined;
+  });
+  expect(waits).toHaveLength(7);
+  expect(impossible).toEqual([]);
+});
+
+test('temporal §6: every folder mounted from here exists and is read only, every named volume is declared and used', () => {
+  const mounts = services.flatMap(([, { volumes = [] }]) => volumes).map((mount) => mount.split(':'));
+  const folders = mounts.filter(([source]) => source!.startsWith('./'));
+  expect(folders).toHaveLength(3);
+  expect(folders.filter(([source, , mode]) => !existsSync(join(PROJECT, source!)) || mode !== 'ro')).toEqual([]);
+  const named = mounts.filter((mount) => !folders.includes(mount)).map(([source]) => source);
+  expect(new Set(named)).toEqual(new Set(Object.keys(compose.volumes)));
+});
+
+test.for([
+  ['temporal-schema', compose.services['temporal-schema']?.entrypoint?.[1]],
+  ['temporal-init', compose.services['temporal-init']?.entrypoint?.[1]],
+  ['temporal', compose.services['temporal']?.environment?.['DYNAMIC_CONFIG_FILE_PATH']],
+] as const)('temporal §6: what %s looks for, %s, is mounted there', ([name, path]) => {
+  const [source, target] = compose.services[name]!.volumes![0]!.split(':');
+  expect(existsSync(join(PROJECT, path!.replace(target!, source!)))).toBe(true);
+});
+
+test('temporal §6: the worker has a workspace that outlives it, and time to hand its work over', () => {
+  const { volumes, stop_grace_period: grace } = compose.services['worker']!;
+  expect(volumes).toEqual(['workspace:/srv/data']);
+  expect(grace).toBe('60s');
+});
+
+test('temporal §6: a comment says what each service is for', () => {
+  const silent = services.filter(([name]) => !new RegExp(`^ {2}# .+\\n {2}${name}:$`, 'm').test(text));
+  expect(silent.map(([name]) => name)).toEqual([]);
+});

@@ -1,0 +1,145 @@
+/** The namespace job, the server's settings and the health check on a real dev server. */
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
+import { hostname, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { Connection } from '@temporalio/client';
+import { TestWorkflowEnvironment } from '@temporalio/testing';
+import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { findFault } from '../../deploy/worker/health.ts';
+import { taskQueues } from '../../src/core/backfill/ids.ts';
+import { SEARCH_ATTRIBUTES } from '../../src/core/search-attributes.ts';
+import { PROJECT, readProjectFile } from './compose-file.ts';
+
+const run = promisify(execFile);
+const settings = parse(readProjectFile('deploy/temporal/dynamicconfig/reachback.yaml')) as Record<
+  string,
+  { value: unknown }[]
+>;
+const DAY_S = 86_400;
+
+let server: TestWorkflowEnvironment;
+let connection: Connection;
+/** A folder with the CLI under the name that it has in the image. */
+let programs: string;
+
+Runtime.install({ logger: new DefaultLogger('ERROR') });
+
+beforeAll(async () => {
+  const path = process.env['TEMPORAL_CLI_PATH']!;
+  programs = await mkdtemp(join(tmpdir(), 'reachback-test-'));
+  await symlink(path, join(programs, 'temporal'));
+  const values = Object.entries(settings).map(([key, [first]]) => `${key}=${JSON.stringify(first!.value)}`);
+  server = await TestWorkflowEnvironment.createLocal({
+    server: {
+      executable: { type: 'existing-path', path },
+      extraArgs: values.flatMap((value) => ['--dynamic-config-value', value]),
+    },
+  });
+  connection = await Connection.connect({ address: server.address });
+});
+
+afterAll(async () => {
+  await connection?.close();
+  await server?.teardown();
+  await rm(programs, { recursive: true, force: true });
+});
+
+async function initNamespace(namespace: string): Promise<string> {
+  const { stdout } = await run('sh', [join(PROJECT, 'deploy/temporal/init-namespace.sh')], {
+    env: {
+      PATH: `${programs}:/usr/bin:/bin`,
+      TEMPORAL_ADDRESS: server.address,
+      TEMPORAL_NAMESPACE: namespace,
+      WAIT_S: '0.2',
+    },
+    timeout: 50_000,
+  });
+  return stdout;
+}
+
+async function temporal(...args: string[]): Promise<void> {
+  await run(join(programs, 'temporal'), [...args, '--address', server.address]);
+}
+
+async function state(namespace: string): Promise<{ retentionDays: number; attributes: Record<string, number> }> {
+  const { config } = await connection.workflowService.describeNamespace({ namespace });
+  const { customAttributes } = await connection.operatorService.listSearchAttributes({ namespace });
+  const ours = Object.entries(customAttributes ?? {}).filter(([name]) => name.startsWith('Reachback'));
+  return {
+    retentionDays: Number(config?.workflowExecutionRetentionTtl?.seconds) / DAY_S,
+    attributes: Object.fromEntries(ours),
+  };
+}
+
+/** Numbers of the server's enumeration `IndexedValueType`. */
+const TYPES = { KEYWORD: 2, INT: 3 } as const;
+const OURS = Object.fromEntries(Object.values(SEARCH_ATTRIBUTES).map(({ name, type }) => [name, TYPES[type]]));
+
+test('temporal §6: init-namespace prepares the namespace that is there, and does nothing the second time', async () => {
+  expect(await initNamespace('default')).toContain('keeping finished runs for 365 days');
+  expect(await state('default')).toEqual({ retentionDays: 365, attributes: OURS });
+  expect(await initNamespace('default')).not.toContain('keeping finished runs');
+  expect(await state('default')).toEqual({ retentionDays: 365, attributes: OURS });
+});
+
+test('temporal §6: init-namespace creates a namespace that is missing, even twice at once', async () => {
+  await Promise.all([initNamespace('archive'), initNamespace('archive')]);
+  expect(await state('archive')).toEqual({ retentionDays: 365, attributes: OURS });
+});
+
+test('temporal §6: init-namespace never shortens what an operator keeps', async () => {
+  await temporal('operator', 'namespace', 'create', '--namespace', 'long', '--retention', '730d');
+  await initNamespace('long');
+  expect(await state('long')).toEqual({ retentionDays: 730, attributes: OURS });
+});
+
+test('temporal §6: init-namespace ends in error when a search attribute has another type, and says so', async () => {
+  await temporal('operator', 'namespace', 'create', '--namespace', 'taken');
+  const name = SEARCH_ATTRIBUTES.day.name;
+  await temporal('operator', 'search-attribute', 'create', '--namespace', 'taken', '--name', name, '--type', 'Int');
+  await expect(initNamespace('taken')).rejects.toThrow(/ReachbackDay already exists and has different type/);
+});
+
+test('temporal §6: every setting of the server is one it knows: a misspelt one would be ignored without a word', async () => {
+  const program = await readFile(process.env['TEMPORAL_CLI_PATH']!);
+  expect(Object.keys(settings).filter((key) => !program.includes(key))).toEqual([]);
+});
+
+test('temporal §6: with the settings an id has at most 255 characters, and a task queue one partition', async () => {
+  const start = async (workflowId: string): Promise<unknown> =>
+    server.client.workflow.start('none', { workflowId, taskQueue: 'nobody' });
+  await expect(start('x'.repeat(255))).resolves.toBeDefined();
+  await expect(start('x'.repeat(256))).rejects.toMatchObject({ cause: { details: expect.stringMatching(/length/) } });
+  const { activityTaskQueuePartitions } = await connection.workflowService.listTaskQueuePartitions({
+    namespace: 'default',
+    taskQueue: { name: 'nobody' },
+  });
+  expect(activityTaskQueuePartitions).toHaveLength(1);
+});
+
+test('temporal §6: a worker is healthy while the server sees it polling, and no other host is', async () => {
+  const ask = { connection: { address: server.address }, namespace: 'default', workspace: 'data-0000' };
+  await expect(findFault({ ...ask, host: hostname() })).resolves.toMatch(/^No worker of .+ has polled .+data-0000/);
+
+  const native = await NativeConnection.connect({ address: server.address });
+  const worker = await Worker.create({
+    connection: native,
+    namespace: ask.namespace,
+    taskQueue: taskQueues(ask.workspace).build,
+    activities: { none: async () => undefined },
+  });
+  await worker.runUntil(async () => {
+    await expect.poll(() => findFault({ ...ask, host: hostname() }), { timeout: 30_000 }).toBeNull();
+    await expect(findFault({ ...ask, host: 'another.host' })).resolves.toMatch(/^No worker of another\.host/);
+  });
+  await native.close();
+});
+
+test('temporal §6: a worker whose server does not answer is not healthy', async () => {
+  const ask = { connection: { address: '127.0.0.1:1' }, namespace: 'default', workspace: 'data-0000' };
+  await expect(findFault({ ...ask, host: hostname() })).resolves.toMatch(/^The Temporal server does not answer/);
+});
