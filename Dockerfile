@@ -3,6 +3,8 @@
 
 # The image's Node installs; the project then runs on the Node that its own lock file names, as everywhere.
 FROM node:24.21.0-bookworm-slim AS build
+# Knows `allowScripts`. An older npm compiles better-sqlite3, which brings its binary along, and lacks the compiler here.
+RUN npm install --global npm@11.19.1
 WORKDIR /opt/reachback
 COPY package.json package-lock.json .npmrc LICENSE ./
 COPY bin bin

@@ -28,8 +28,10 @@ test('temporal §6: the image is built on the Node that the lock file names, on 
   expect(new Set(bases)).toEqual(new Set([`node:${dependencies.node}-bookworm-slim`]));
 });
 
-test('temporal §6: packages are those of the lock file, without those of development', () => {
-  expect(valuesOf('RUN').join('\n')).toContain('npm ci --omit=dev');
+test('temporal §6: packages are those of the lock file, without those of development, by an npm that heeds allowScripts', () => {
+  const runs = valuesOf('RUN');
+  expect(runs[0]).toMatch(/^npm install --global npm@11\.19\.\d+$/);
+  expect(runs[1]).toContain('npm ci --omit=dev');
 });
 
 test('temporal §6: the image runs reachback worker as an ordinary user', () => {
