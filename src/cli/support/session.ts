@@ -98,7 +98,7 @@ export async function openServerSession(
     const server = await startEmbedded(workspace, {
       environment: environment.variables,
       ...ports,
-      onLost: (reason) => lose(new Error(`The embedded Temporal server was lost: ${reason}`)),
+      onLost: (reason) => lose(serverLost(reason, workspace)),
     });
     const { address, uiUrl } = server;
     return {
@@ -116,6 +116,12 @@ export async function openServerSession(
     lock.release();
     throw error;
   }
+}
+
+function serverLost(reason: string, { root, logs }: Workspace): PipelineError {
+  return new PipelineError('storage_unavailable', `The embedded Temporal server was lost: ${reason}.`, {
+    hint: `Its log is in ${logs}. The same command goes on where it was (workspace ${root}).`,
+  });
 }
 
 /** Takes the right to be the workspace's worker, and with it the only writer of its files. */
