@@ -9,7 +9,8 @@ import { addDays, dayStartMs } from '../../core/time/day.ts';
 import { SOFTWARE } from '../../core/version.ts';
 import { writeManifest } from '../../storage/manifest.ts';
 import type { DownloadManifest } from '../../storage/manifest.ts';
-import { assembleArtifact, findIntactArtifact, unionOfColumns } from './artifact.ts';
+import type { BodyDigest } from './artifact-body.ts';
+import { assembleArtifact, assembleMeanwhile, findIntactArtifact, unionOfColumns } from './artifact.ts';
 import { interval, runPass, storageError } from './pass.ts';
 import type { PassResult } from './pass.ts';
 import type { SliceFile } from './slice-file.ts';
@@ -52,13 +53,14 @@ async function download(
   if (intact) return { outcome: 'done', path, requests: 0, adopted: true, ...facts(intact) };
 
   const store = await SliceStore.open(deps, request, daySlices(request.day, product.sensor, request.sliceMode));
-  const requests = store.missing.length === 0 ? 0 : await askForMissing(deps, product, store, hooks);
+  const { requests, assembled } = await complete(deps, product, store, hooks, path);
   const files = store.files.filter(({ header }) => header.counts.records > 0);
   if (files.length === 0)
     return { outcome: 'no_data', reason: noData(product, request), slices: store.total, requests };
 
   const columns = unionOfColumns(files);
-  const { sizeBytes, sha256 } = await assembleArtifact(path, product.format, files, columns, hooks.signal);
+  const { sizeBytes, sha256 } =
+    assembled ?? (await assembleArtifact(path, product.format, files, columns, hooks.signal));
   const manifest: DownloadManifest = {
     manifestVersion: 1,
     kind: 'download',
@@ -81,6 +83,34 @@ async function download(
 
 function facts({ sizeBytes, sha256, counts, columns, slices, emptySlices, outsideSlice }: DownloadManifest) {
   return { sizeBytes, sha256, counts, columns, slices, emptySlices, outsideSlice };
+}
+
+/**
+ * Asks for what is missing, and puts the artifact together meanwhile as far as slices follow each other.
+ *
+ * @returns `assembled` null when the artifact is still to be made, now that all slices are there
+ */
+async function complete(
+  deps: DownloadDependencies,
+  product: Product,
+  store: SliceStore,
+  hooks: DownloadHooks,
+  path: string,
+): Promise<{ requests: number; assembled: BodyDigest | null }> {
+  if (store.missing.length === 0) return { requests: 0, assembled: null };
+  const giveUp = new AbortController();
+  const signal = hooks.signal ? AbortSignal.any([hooks.signal, giveUp.signal]) : giveUp.signal;
+  const assembling = assembleMeanwhile(path, product.format, store.inOrder(signal), signal);
+  // A failed pass is told by the pass; what else went wrong is told when it is awaited.
+  assembling.catch(() => undefined);
+  try {
+    const requests = await askForMissing(deps, product, store, hooks);
+    return { requests, assembled: await assembling };
+  } catch (error) {
+    giveUp.abort(error);
+    await assembling.catch(() => undefined);
+    throw error;
+  }
 }
 
 /** One pass with progress. @returns the number of requests when nothing is missing any more; throws otherwise */

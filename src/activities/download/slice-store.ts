@@ -53,6 +53,9 @@ export class SliceStore {
   readonly #failures = new Map<number, number>();
   #records = 0;
   #bytes = 0;
+  #hasNewFailure = false;
+  /** Settles when a slice was finished or has failed. */
+  #change = Promise.withResolvers<void>();
 
   /** Takes over what is intact on disk; everything else of the day's folder is removed. */
   static async open(
@@ -87,6 +90,31 @@ export class SliceStore {
   /** Finished slices, ascending. */
   get files(): SliceFile[] {
     return this.#slices.flatMap(({ startMs }) => this.#done.get(startMs) ?? []);
+  }
+
+  /**
+   * Slices with records, ascending, each as soon as it and all before it are finished.
+   *
+   * @throws the signal's reason; Error once a slice has failed, because the day will not be complete after this pass
+   */
+  async *inOrder(signal: AbortSignal): AsyncGenerator<SliceFile, void> {
+    const aborted = Promise.withResolvers<never>();
+    aborted.promise.catch(() => undefined);
+    const abort = (): void => aborted.reject(signal.reason);
+    signal.addEventListener('abort', abort, { once: true });
+    try {
+      for (const { startMs } of this.#slices) {
+        while (!this.#done.has(startMs)) {
+          signal.throwIfAborted();
+          if (this.#hasNewFailure) throw new Error('a slice has failed');
+          await Promise.race([this.#change.promise, aborted.promise]);
+        }
+        const file = this.#done.get(startMs)!;
+        if (file.header.counts.records > 0) yield file;
+      }
+    } finally {
+      signal.removeEventListener('abort', abort);
+    }
   }
 
   get progress(): { slicesDone: number; slicesTotal: number; records: number; bytes: number } {
@@ -126,6 +154,8 @@ export class SliceStore {
   async fail(slice: Slice, { failure, httpStatus, bodyBytes, seconds }: Failed): Promise<number> {
     const failures = (this.#failures.get(slice.startMs) ?? 0) + 1;
     this.#failures.set(slice.startMs, failures);
+    this.#hasNewFailure = true;
+    this.#tellChange();
     const kept = failure.rawStart && (await keepRejected(this.#folder, slice, failures, failure.rawStart));
     await this.#ledger.putSlice({
       product: this.#product,
@@ -185,6 +215,12 @@ export class SliceStore {
     this.#done.set(file.header.startMs, file);
     this.#records += file.header.counts.records;
     this.#bytes += file.header.bodyBytes;
+    this.#tellChange();
+  }
+
+  #tellChange(): void {
+    this.#change.resolve();
+    this.#change = Promise.withResolvers();
   }
 
   #doneRow(header: SliceHeader): SliceRow {

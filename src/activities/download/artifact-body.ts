@@ -1,0 +1,152 @@
+/** What stands in a day's file, from slice files in order of time: CSV rows under one header, or one JSON list. */
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
+import { parse } from 'csv-parse';
+import { stringify } from 'csv-stringify/sync';
+import { PipelineError } from '../../core/errors.ts';
+import type { ArtifactFormat } from '../../core/product.ts';
+import type { SliceFile } from './slice-file.ts';
+
+const PIECE_BYTES = 1 << 20;
+/** Rows that are written at once when a slice's columns differ from the day's. */
+const ROWS_AT_ONCE = 500;
+const CSV_NOTATION = { record_delimiter: '\r\n', quoted_match: /[\r\n]/ };
+
+/** Finished slices with records, ascending; they may come while the first ones are being written. */
+export type SliceFiles = Iterable<SliceFile> | AsyncIterable<SliceFile>;
+
+export interface BodyDigest {
+  readonly sizeBytes: number;
+  /** Lower-case hexadecimal. */
+  readonly sha256: string;
+}
+
+/** A slice has a column that the header, already written, does not have. */
+export class HeaderTooNarrow extends Error {}
+
+/**
+ * Writes the whole body to an empty file.
+ *
+ * @param columns - of the header (CSV)
+ * @throws HeaderTooNarrow; PipelineError `checksum_mismatch` when a slice file is not as long as it says; the signal's reason
+ */
+export async function writeBody(
+  file: FileHandle,
+  format: ArtifactFormat,
+  slices: SliceFiles,
+  columns: readonly string[],
+  signal: AbortSignal | undefined,
+): Promise<BodyDigest> {
+  const writer = new HashingWriter(file, signal);
+  if (format === 'csv') await writeCsv(writer, slices, columns);
+  else await writeJson(writer, slices);
+  return writer.digest();
+}
+
+async function writeCsv(writer: HashingWriter, slices: SliceFiles, columns: readonly string[]): Promise<void> {
+  const known = new Set(columns);
+  await writer.write(stringify([[...columns]], CSV_NOTATION));
+  for await (const slice of slices) {
+    if (sameColumns(slice.header.columns, columns)) await copyBlock(writer, slice);
+    else if (slice.header.columns.every((column) => known.has(column))) await remapBlock(writer, slice, columns);
+    else throw new HeaderTooNarrow();
+  }
+}
+
+async function writeJson(writer: HashingWriter, slices: SliceFiles): Promise<void> {
+  let separator = '[\n';
+  for await (const slice of slices) {
+    await writer.write(separator);
+    await copyBlock(writer, slice);
+    separator = ',\n';
+  }
+  await writer.write('\n]');
+}
+
+async function copyBlock(writer: HashingWriter, { path, blockStart, header }: SliceFile): Promise<void> {
+  const source = await open(path, 'r');
+  let bytes = 0;
+  try {
+    for (;;) {
+      const { bytesRead } = await source.read(writer.piece, 0, PIECE_BYTES, blockStart + bytes);
+      if (bytesRead === 0) break;
+      await writer.write(writer.piece.subarray(0, bytesRead));
+      bytes += bytesRead;
+    }
+  } finally {
+    await source.close();
+  }
+  if (bytes !== header.blockBytes) throw changed(path, `${header.blockBytes} bytes`, `${bytes} bytes`);
+}
+
+/** Writes a slice's rows with each value under its own name. */
+async function remapBlock(
+  writer: HashingWriter,
+  { path, blockStart, header }: SliceFile,
+  columns: readonly string[],
+): Promise<void> {
+  const places = columns.map((column) => header.columns.indexOf(column));
+  const source = createReadStream(path, { start: blockStart, highWaterMark: PIECE_BYTES });
+  const rows = source.pipe(parse({ record_delimiter: '\r\n' }));
+  source.on('error', (error) => rows.destroy(error));
+  let count = 0;
+  let batch: string[][] = [];
+  const flush = async (): Promise<void> => {
+    if (batch.length > 0) await writer.write(stringify(batch, CSV_NOTATION));
+    batch = [];
+  };
+  for await (const row of rows as AsyncIterable<string[]>) {
+    batch.push(places.map((place) => (place < 0 ? '' : (row[place] ?? ''))));
+    count += 1;
+    if (batch.length >= ROWS_AT_ONCE) await flush();
+  }
+  await flush();
+  if (count !== header.counts.records) throw changed(path, `${header.counts.records} records`, `${count}`);
+}
+
+function sameColumns(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((column, index) => column === b[index]);
+}
+
+function changed(path: string, expected: string, found: string): PipelineError {
+  return new PipelineError(
+    'checksum_mismatch',
+    `The slice file ${path} has changed: expected ${expected}, found ${found}.`,
+    {
+      hint: 'Run the same command again: the slice is fetched again.',
+      context: { path },
+    },
+  );
+}
+
+/** Writes one piece after the other and hashes what it writes. */
+class HashingWriter {
+  /** For the caller's use between two writes: one buffer for a whole day. */
+  readonly piece = Buffer.allocUnsafeSlow(PIECE_BYTES);
+  readonly #file: FileHandle;
+  readonly #signal: AbortSignal | undefined;
+  readonly #hash = createHash('sha256');
+  #sizeBytes = 0;
+
+  constructor(file: FileHandle, signal: AbortSignal | undefined) {
+    this.#file = file;
+    this.#signal = signal;
+  }
+
+  async write(piece: string | Uint8Array): Promise<void> {
+    this.#signal?.throwIfAborted();
+    const bytes = typeof piece === 'string' ? Buffer.from(piece, 'utf8') : piece;
+    this.#hash.update(bytes);
+    this.#sizeBytes += bytes.length;
+    // A write may take less than it was given.
+    for (let written = 0; written < bytes.length;) {
+      written += (await this.#file.write(bytes, written)).bytesWritten;
+    }
+  }
+
+  digest(): BodyDigest {
+    return { sizeBytes: this.#sizeBytes, sha256: this.#hash.digest('hex') };
+  }
+}
