@@ -1,6 +1,7 @@
 /** The program `reachback`: puts the commands together and turns whatever ends them into an exit code. */
 import { pathToFileURL } from 'node:url';
 import { Command } from 'commander';
+import type { Secret } from '../core/secret.ts';
 import { VERSION } from '../core/version.ts';
 import { addCancelCommand } from './cancel.ts';
 import { addCdfCommand } from './cdf.ts';
@@ -44,8 +45,11 @@ const COMMANDS = [
 /** @param args - the words behind the program's name */
 export async function runCli(args: readonly string[]): Promise<ExitCode> {
   let code: ExitCode = EXIT.ok;
+  let token: Secret | null = null;
   try {
-    const program = createProgram(createContext(), (ended) => {
+    const context = createContext();
+    token = context.environment.token;
+    const program = createProgram(context, (ended) => {
       code = ended;
     });
     if (args.length === 0) {
@@ -54,7 +58,7 @@ export async function runCli(args: readonly string[]): Promise<ExitCode> {
     }
     await program.parseAsync(args, { from: 'user' });
   } catch (error) {
-    const text = describeError(error);
+    const text = describeError(error, token);
     if (text !== '') process.stderr.write(`${text}\n`);
     return exitCodeOf(error);
   }

@@ -81,6 +81,10 @@ function positiveNumber(text: string): number {
   return value;
 }
 
+function notNegative(text: string): number {
+  return Number(text) === 0 && text.trim() !== '' ? 0 : positiveNumber(text);
+}
+
 export function portNumber(text: string): number {
   const value = positiveInteger(text);
   if (value > 65_535) throw new InvalidArgumentError('expected a port from 1 to 65535.');
@@ -132,7 +136,7 @@ export function addPacingFlags(command: Command): Command {
     .option(
       '--additive-increase <r>',
       'added to the rate after each success',
-      positiveNumber,
+      notNegative,
       DEFAULT_RATE.additiveIncrease,
     )
     .option(

@@ -1,8 +1,18 @@
 import { CommanderError } from 'commander';
 import { isPipelineError } from '../../core/errors.ts';
+import type { Secret } from '../../core/secret.ts';
 
-/** An error as an operator should read it: what happened, then what to do. Stack traces only for what we did not foresee. */
-export function describeError(error: unknown): string {
+/**
+ * An error as an operator should read it: what happened, then what to do. Stack traces only for what we did not foresee.
+ *
+ * @param token - never part of the text, whatever the error says
+ */
+export function describeError(error: unknown, token: Secret | null): string {
+  const text = wordsOf(error);
+  return token === null ? text : token.redact(text);
+}
+
+function wordsOf(error: unknown): string {
   if (error instanceof CommanderError) return '';
   if (isPipelineError(error)) return `reachback: ${error.message}${error.hint ? `\n  → ${error.hint}` : ''}`;
   if (error instanceof Error) return `reachback: unexpected ${error.stack ?? error.message}`;
