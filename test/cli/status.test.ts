@@ -1,0 +1,67 @@
+import { describe, expect, test } from 'vitest';
+import { statusText } from '../../src/cli/status.ts';
+import { DAY, progress } from './support/views.ts';
+
+type Status = Parameters<typeof statusText>[0];
+
+const NOTHING: Status = { workspace: '/srv/ws', name: null, uiUrl: null, ranges: [], states: [], failures: [] };
+const ID = 'backfill/ws-1f2e/reach-all/quicklook/2025-09-01..2025-09-30';
+const FAILED_DAY = {
+  day: DAY,
+  product: 'reach-all/quicklook',
+  phase: 'build',
+  kind: 'input_invalid',
+  message: 'No records.',
+};
+
+describe('status tells what runs, what is done, what failed, and the next command', () => {
+  test('a place where nothing was done yet', () => {
+    const text = statusText(NOTHING);
+    expect(text).toContain('Workspace /srv/ws (none yet)');
+    expect(text).toContain('Nothing runs.');
+    expect(text).toContain('reachback run --start-date');
+  });
+
+  test('days by phase and state', () => {
+    const states = [
+      { product: 'reach-all/quicklook', phase: 'download', destination: null, status: 'DOWNLOADED', days: 12 },
+      { product: 'reach-all/quicklook', phase: 'upload', destination: 'file:///out', status: 'FAILED', days: 1 },
+    ] as unknown as Status['states'];
+    const lines = statusText({ ...NOTHING, name: 'ws-1f2e', states }).split('\n');
+    expect(lines[0]).toBe('Workspace /srv/ws (ws-1f2e)');
+    expect(lines.slice(-2)).toEqual([
+      'reach-all/quicklook  download  DOWNLOADED    12',
+      'reach-all/quicklook  upload    FAILED         1  file:///out',
+    ]);
+  });
+
+  test.for([
+    ['Running', 'reachback watch'],
+    ['NeedsAttention', 'reachback resume, retry-failed or finish'],
+    ['Paused', 'reachback resume, retry-failed or finish'],
+  ] as const)('an open range that is %s', ([state, next]) => {
+    const ranges = [{ workflowId: ID, progress: progress({ state, settledDays: 7, failedDays: 2 }) }];
+    const text = statusText({ ...NOTHING, ranges });
+    expect(text).toContain(`${ID}: ${state}, 7/30 days settled, 2 failed → ${next}`);
+  });
+
+  test('a pause says why; a range whose worker is away says that', () => {
+    const pause = { by: 'source', reason: 'It failed.' } as const;
+    const ranges = [
+      { workflowId: 'a', progress: progress({ state: 'NeedsAttention', pause }) },
+      { workflowId: 'b', progress: null },
+    ];
+    const text = statusText({ ...NOTHING, ranges });
+    expect(text).toContain('a: NeedsAttention (It failed.), ');
+    expect(text).toContain('b: open, but no worker answers');
+  });
+
+  test('failed days, and the command that fits: their range open or not', () => {
+    const failures = [FAILED_DAY] as unknown as Status['failures'];
+    const over = statusText({ ...NOTHING, failures });
+    expect(over).toContain('  2025-09-01 reach-all/quicklook build: No records. (input_invalid)');
+    expect(over).toContain('repeat the run command with --retry-failed');
+    const open = statusText({ ...NOTHING, failures, ranges: [{ workflowId: ID, progress: progress() }] });
+    expect(open).toContain('reachback retry-failed');
+  });
+});

@@ -1,0 +1,56 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { listenForInterrupts } from '../../../src/cli/support/interrupts.ts';
+import type { Interrupts } from '../../../src/cli/support/interrupts.ts';
+
+let interrupts: Interrupts;
+let first: number;
+let others: NodeJS.SignalsListener[];
+
+beforeEach(() => {
+  // The test runner listens too; it must not hear of this.
+  others = process.listeners('SIGINT');
+  process.removeAllListeners('SIGINT');
+  first = 0;
+  interrupts = listenForInterrupts(() => {
+    first += 1;
+  });
+});
+
+afterEach(() => {
+  interrupts.dispose();
+  for (const listener of others) process.on('SIGINT', listener);
+  vi.restoreAllMocks();
+});
+
+describe('CLI-9: interrupts', () => {
+  test.for([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const)('the first %s asks to stop in good order: code %i', async ([name, code]) => {
+    expect([interrupts.code(), interrupts.signal.aborted]).toEqual([null, false]);
+    const came = interrupts.came();
+    process.emit(name, name);
+    await came;
+    await interrupts.came();
+    expect([interrupts.code(), interrupts.signal.aborted, first]).toEqual([code, true, 1]);
+  });
+
+  test('the second one ends the process at once, with its own code', () => {
+    const exit = vi.spyOn(process, 'exit').mockImplementation(() => {
+      throw new Error('ended');
+    });
+    process.emit('SIGINT', 'SIGINT');
+    expect(exit).not.toHaveBeenCalled();
+    expect(() => process.emit('SIGTERM', 'SIGTERM')).toThrow('ended');
+    expect(exit).toHaveBeenCalledExactlyOnceWith(143);
+    expect(first).toBe(1);
+  });
+
+  test('once disposed it hears nothing more', () => {
+    interrupts.dispose();
+    process.on('SIGINT', () => undefined);
+    process.emit('SIGINT', 'SIGINT');
+    process.removeAllListeners('SIGINT');
+    expect([interrupts.code(), first]).toEqual([null, 0]);
+  });
+});
