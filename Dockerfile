@@ -1,9 +1,9 @@
-# The worker's image, and the client's: `reachback` is on PATH. Not built by CI, which has no Docker engine: the steps were
-# run by hand on Debian 12, see docker-compose.yml.
+# The worker's image, and the client's: `reachback` is on PATH. CI has no Docker engine to build it with: the steps were
+# taken by hand on Debian 12, see docker-compose.yml.
 
 # The image's Node installs; the project then runs on the Node that its own lock file names, as everywhere.
 FROM node:24.21.0-bookworm-slim AS build
-# Knows `allowScripts`. An older npm compiles better-sqlite3, which brings its binary along, and lacks the compiler here.
+# Knows `allowScripts`. An older npm compiles better-sqlite3, which brings its binary along, and finds no compiler here.
 RUN npm install --global npm@11.19.1
 WORKDIR /opt/reachback
 COPY package.json package-lock.json .npmrc LICENSE ./

@@ -103,6 +103,12 @@ test.for([
   expect(existsSync(join(PROJECT, path!.replace(target!, source!)))).toBe(true);
 });
 
+test('temporal §6: every service that stays up has a health check, the worker that of its image', () => {
+  const without = services.filter(([, { restart, healthcheck }]) => restart !== 'no' && healthcheck === undefined);
+  expect(without.map(([name]) => name)).toEqual(['worker']);
+  expect(readProjectFile('Dockerfile')).toMatch(/^HEALTHCHECK /m);
+});
+
 test('temporal §6: the worker has a workspace that outlives it, and time to hand its work over', () => {
   const { volumes, stop_grace_period: grace } = compose.services['worker']!;
   expect(volumes).toEqual(['workspace:/srv/data']);
