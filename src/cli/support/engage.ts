@@ -25,7 +25,8 @@ export async function engageRange(session: Session, input: RangeInput, attach: b
     const { started, handle } = await session.client.startRange(input);
     if (started) return { handle, runId: input.runId, how: 'started' };
     const progress = await session.client.progress(handle);
-    if (progress.pause?.by === 'source' || progress.pause?.by === 'worker') {
+    const sameOptions = JSON.stringify(progress.options) === JSON.stringify(input.options);
+    if (sameOptions && (progress.pause?.by === 'source' || progress.pause?.by === 'worker')) {
       await session.client.resume(handle);
       return { handle, runId: progress.runId, how: 'resumed' };
     }
@@ -34,7 +35,6 @@ export async function engageRange(session: Session, input: RangeInput, attach: b
       await settled(session, handle);
       continue;
     }
-    const sameOptions = JSON.stringify(progress.options) === JSON.stringify(input.options);
     if (session.owned && sameOptions) {
       if (progress.pause) await session.client.resume(handle);
       return { handle, runId: progress.runId, how: progress.pause ? 'resumed' : 'continued' };

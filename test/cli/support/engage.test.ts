@@ -53,6 +53,13 @@ const CASES: readonly Case[] = [
     ...NEW,
     calls: ['start refused', 'cancel', 'wait for its end', 'start'],
   },
+  {
+    name: 'the source stopped it, its holder ended, and this command is another one: what was typed is what happens',
+    owned: true,
+    open: { state: 'NeedsAttention', pause: BY_SOURCE, options: OTHERS },
+    ...NEW,
+    calls: ['start refused', 'cancel', 'wait for its end', 'start'],
+  },
   ...[true, false].flatMap((owned): Case[] => [
     {
       name: `only failed days are left (owned: ${owned}): it is finished, then a fresh range`,
@@ -72,7 +79,7 @@ const CASES: readonly Case[] = [
     {
       name: `a full disk stopped it (owned: ${owned}): the same command resumes it`,
       owned,
-      open: { state: 'NeedsAttention', pause: BY_WORKER, options: OTHERS },
+      open: { state: 'NeedsAttention', pause: BY_WORKER },
       ...OPEN,
       how: 'resumed',
       calls: [...REFUSED, 'resume'],
@@ -116,6 +123,13 @@ describe('the same command again (design §2)', () => {
   test('the refusal says when the running command had other options', async () => {
     const { session } = fakeSession({ owned: false, open: [progress({ options: OTHERS })] });
     await expect(engageRange(session, INPUT, false)).rejects.toThrow(/other options than yours/);
+  });
+
+  test("another's range that the source stopped is not resumed by a command with other options", async () => {
+    const open = [progress({ state: 'NeedsAttention', pause: BY_SOURCE, options: OTHERS })];
+    const { session, calls } = fakeSession({ owned: false, open });
+    await expect(engageRange(session, INPUT, false)).rejects.toThrow(/other options than yours/);
+    expect(calls).toEqual(REFUSED);
   });
 
   test('a range that ended badly while we waited for it is over all the same', async () => {
