@@ -118,6 +118,7 @@ class Pass implements PassResult {
       await this.#store.put(slice, answer).catch((error: unknown) => {
         throw storageError(error);
       });
+      if (answer.kind === 'data') this.#deps.source.recycle(answer.block);
       this.#onSlice();
     }
   }

@@ -53,7 +53,7 @@ interface AnswerFacts {
 /** Kept records as they stand in the artifact. */
 export interface SliceData {
   readonly kind: 'data';
-  /** CSV rows, each ended by CRLF, without a header; or JSON records joined by `, `. */
+  /** CSV rows, each ended by CRLF, without a header; or JSON records joined by `, `. Its buffer may be larger. */
   readonly block: Uint8Array<ArrayBuffer>;
   /** Of `block`, lower-case hexadecimal. */
   readonly sha256: string;

@@ -23,7 +23,11 @@ export interface FetchOrder {
   readonly format: ArtifactFormat;
 }
 
-export type ToThread = FetchOrder | { readonly type: 'cancel'; readonly id: number };
+export type ToThread =
+  | FetchOrder
+  | { readonly type: 'cancel'; readonly id: number }
+  /** The memory of a block that nobody needs any more. */
+  | { readonly type: 'recycle'; readonly buffer: ArrayBuffer };
 
 export type FromThread =
   | { readonly type: 'header'; readonly id: number; readonly header: AnswerHeader }

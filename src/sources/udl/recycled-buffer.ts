@@ -1,10 +1,17 @@
+/** Room for the answer of five minutes. */
+const FIRST_BYTES = 4 << 20;
+
 /**
  * A byte buffer that grows and is used again: fresh memory of several megabytes for each answer would cost more than
  * scanning it. The byte at `length` is always writable, so that a scanner can put an end mark there.
  */
 export class RecycledBuffer {
-  bytes = new Uint8Array(4 << 20);
+  bytes: Uint8Array<ArrayBuffer>;
   length = 0;
+
+  constructor(bytes = new Uint8Array(FIRST_BYTES)) {
+    this.bytes = bytes;
+  }
 
   /** Makes room for `extra` more bytes and the end mark. */
   reserve(extra: number): void {

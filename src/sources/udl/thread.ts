@@ -10,8 +10,7 @@ import type { SliceAnswer, SliceData } from './answer.ts';
 import { ExchangeError, createPool, exchange } from './exchange.ts';
 import { createJudge } from './judge.ts';
 import type { FetchOrder, FromThread, ThreadSettings, ToThread } from './protocol.ts';
-import { BufferPool } from './recycled-buffer.ts';
-import type { RecycledBuffer } from './recycled-buffer.ts';
+import { BufferPool, RecycledBuffer } from './recycled-buffer.ts';
 import { PayloadError, RecordScanner } from './scan/record-scanner.ts';
 
 /** About two milliseconds of scanning. */
@@ -27,6 +26,7 @@ const underWay = new Map<number, AbortController>();
 
 port.on('message', (message: ToThread) => {
   if (message.type === 'fetch') void serve(message);
+  else if (message.type === 'recycle') buffers.giveBack(new RecycledBuffer(new Uint8Array(message.buffer)));
   else underWay.get(message.id)?.abort();
 });
 
@@ -38,7 +38,8 @@ async function serve(order: FetchOrder): Promise<void> {
   const out = buffers.take();
   const answer = await fetchAndScan(order, abort.signal, body, out);
   buffers.giveBack(body);
-  buffers.giveBack(out);
+  // The memory of a block goes with it, and comes back when it is recycled.
+  if (answer.kind !== 'data') buffers.giveBack(out);
   underWay.delete(order.id);
   const message: FromThread = {
     type: 'answer',
@@ -84,7 +85,7 @@ async function scan(
   while (!scanner.step(RECORDS_PER_STEP)) await setImmediate();
   const { received, columns, counts, outside } = scanner.result();
   if (received === 0) return { kind: 'empty' };
-  const block = out.bytes.slice(0, out.length);
+  const block = out.bytes.subarray(0, out.length);
   const sha256 = createHash('sha256').update(block).digest('hex');
   return { kind: 'data', block, sha256, columns, counts, outside };
 }

@@ -290,6 +290,40 @@ test('many slices side by side over two threads, each with its own answer', asyn
   expect(rows).toEqual(starts.map((start) => `${start},${new Date(start).toISOString()}\r\n`));
 });
 
+describe('giving memory back', () => {
+  const notes = ['first '.repeat(50), 'second', 'third '.repeat(20), 'fourth'];
+
+  async function blockWith(note: string): Promise<Uint8Array<ArrayBuffer>> {
+    const answer = await ask((response) => sendJson(response, [{ ...RECORD, note }]));
+    if (answer.kind !== 'data') throw new Error(answer.kind);
+    return answer.block;
+  }
+
+  const rowWith = (note: string): string => `a,REACH-101,2026-01-01T00:00:05.000Z,${note}\r\n`;
+
+  test('a block given back is empty, later answers hold nothing of it, blocks still held stay as they are', async () => {
+    const held = await blockWith('held');
+    for (const note of notes) {
+      const block = await blockWith(note);
+      expect(Buffer.from(block).toString()).toBe(rowWith(note));
+      source.recycle(block);
+      expect(block.length).toBe(0);
+    }
+    expect(Buffer.from(held).toString()).toBe(rowWith('held'));
+  });
+
+  test('giving back twice, or what is no block of the source, changes nothing', async () => {
+    const block = await blockWith('once');
+    source.recycle(block);
+    source.recycle(block);
+    const stranger = Uint8Array.of(1, 2, 3);
+    source.recycle(stranger);
+    expect(stranger).toEqual(Uint8Array.of(1, 2, 3));
+    const [one, two] = [await blockWith('one'), await blockWith('two')];
+    expect([one, two].map((each) => Buffer.from(each).toString())).toEqual([rowWith('one'), rowWith('two')]);
+  });
+});
+
 describe('configuration', () => {
   test.for(['', 'Basic a\nb', 'Basic \u00e4'])(
     'a token that no header can carry is refused without showing it',
