@@ -1,10 +1,12 @@
 /** The input file of a day for `process`: `<prefix>_<YYYYMMDD>T000000_*.<format>`, not in subfolders (TEL-14). */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { PipelineError } from '../../core/errors.ts';
 import { artifactPrefix } from '../../core/product.ts';
 import type { Product } from '../../core/product.ts';
 import { isDay } from '../../core/time/day.ts';
 import type { Day } from '../../core/time/day.ts';
+import { explainFsError } from '../../storage/folders.ts';
 
 /** Absolute path of the day's input in `folder`, or null; of several the first in name order (TEL-14). */
 export async function findInput(folder: string, product: Product, day: Day): Promise<string | null> {
@@ -28,13 +30,17 @@ export function inputsByDay(names: readonly string[], product: Product): Map<Day
   return byDay;
 }
 
-/** Names of the files in a folder; none when there is no such folder. */
+/** Names of the files in a folder; none when there is no such folder. @throws PipelineError `config_invalid` */
 export async function fileNames(folder: string): Promise<string[]> {
   try {
     const entries = await readdir(folder, { withFileTypes: true });
     return entries.filter((entry) => !entry.isDirectory()).map((entry) => entry.name);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw error;
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return [];
+    throw new PipelineError('config_invalid', `Cannot look into ${folder}: ${explainFsError(error)}.`, {
+      hint: 'Give the user that runs reachback access to the workspace.',
+      cause: error,
+    });
   }
 }
