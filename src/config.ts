@@ -18,7 +18,10 @@ const httpUrl = z
 
 /** What each variable must look like. An empty variable counts as unset (UDL-7). */
 const VARIABLES = z.object({
-  BASICAUTH: z.string().optional(),
+  BASICAUTH: z
+    .string()
+    .regex(/^[\x20-\x7e\t]+$/, 'expected one line of plain ASCII, as an HTTP header carries it')
+    .optional(),
   UDL_BASE_URL: httpUrl.default('https://unifieddatalibrary.com'),
   TEMPORAL_ADDRESS: z
     .string()

@@ -3,7 +3,7 @@
  * Runnable by itself as `node src/worker.ts …` (= `reachback worker`), and started in-process by the embedded mode.
  */
 import { pathToFileURL } from 'node:url';
-import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
+import { DefaultLogger, makeTelemetryFilterString, Runtime, Worker } from '@temporalio/worker';
 import type { LogLevel, NativeConnection } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { createActivities } from './activities/index.ts';
@@ -62,7 +62,10 @@ export function installRuntime(log: Logger): void {
     // Two of our three workers have no workflows on purpose.
     if (!message.startsWith('No workflows registered')) log[levels[level]]({ ...meta }, message);
   });
-  Runtime.install({ logger, shutdownSignals: [] });
+  const telemetryOptions = {
+    logging: { filter: makeTelemetryFilterString({ core: 'WARN', other: 'ERROR' }), forward: {} },
+  };
+  Runtime.install({ logger, telemetryOptions, shutdownSignals: [] });
 }
 
 /** Starts the workers of a workspace; the caller holds the workspace's lock and owns the connection. */

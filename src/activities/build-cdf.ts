@@ -1,5 +1,5 @@
 import { mkdir, rm, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname, join, sep } from 'node:path';
 import { parseProductSlug } from '../core/product.ts';
 import { PipelineError } from '../core/errors.ts';
 import { SOFTWARE } from '../core/version.ts';
@@ -119,7 +119,7 @@ async function publishProduct(
   if (owner && owner.product !== product) throw ownedByOther(path, owner.product, product);
   if (owner && owner.day !== day) throw otherDays(path, owner.day, day, inputPath);
   await mkdir(dirname(path), { recursive: true });
-  const former = facts?.productFile?.path;
+  const former = formerBelow(deps.workspace.products, facts);
   for (const old of new Set([path, ...(former === undefined ? [] : [former])])) {
     const found = await fileDigest(old).catch(() => null);
     if (found && (old !== path || found.sha256 !== built.sha256)) {
@@ -173,7 +173,18 @@ async function publishProduct(
   return row;
 }
 
+/** The day's former product, when it is in this products folder: another one's files are not ours to move. */
+function formerBelow(products: string, facts: DayFacts | undefined): string | undefined {
+  const path = facts?.productFile?.path;
+  return path?.startsWith(products + sep) === true ? path : undefined;
+}
+
 function logRemarks(deps: ActivityDependencies, { input }: DayAttempt, built: BuildResult): void {
+  const { descriptor } = parseProductSlug(input.product);
+  if (built.descriptor !== descriptor) {
+    const message = `the data say ${built.descriptor}, the command ${descriptor}; the product carries what the data say`;
+    deps.log.warn({ day: input.day, data: built.descriptor, asked: descriptor }, message);
+  }
   for (const { code, count, message } of built.warnings) {
     // Missing values inside the data are the source's everyday life; the rest an operator should see.
     deps.log[code === 'missing_marker' ? 'info' : 'warn']({ day: input.day, code, count }, message);

@@ -1,5 +1,6 @@
 /** The course of `run`, `download` and `process`: check, plan or start, follow, settle what failed, sum up, exit code. */
 import { randomUUID } from 'node:crypto';
+import { rangeWorkflowId } from '../../core/backfill/ids.ts';
 import { existsSync } from 'node:fs';
 import type { RangeInput, RangePause, RangeResult } from '../../core/backfill/range-state.ts';
 import type { RunOptions } from '../../core/backfill/types.ts';
@@ -18,7 +19,7 @@ import type { LocatedWorkspace, WorkspaceRequest } from '../../storage/workspace
 import { createLogger } from './context.ts';
 import type { CliContext } from './context.ts';
 import { dryRun, requireRoom } from './dry-run.ts';
-import { engageRange } from './engage.ts';
+import { engageRange, holdOtherRanges } from './engage.ts';
 import type { Engagement } from './engage.ts';
 import { EXIT } from './exit-codes.ts';
 import type { ExitCode } from './exit-codes.ts';
@@ -107,7 +108,14 @@ async function overSession(
       'This server lacks the search attributes Reachback…; the run works without them (docs: README, "Servers").',
     );
   }
-  const engagement = await engageRange(session, rangeInput(command, workspace, session), command.attach);
+  const input = rangeInput(command, workspace, session);
+  if (session.owned) {
+    const mine = rangeWorkflowId(workspace, input.product, input.first, input.last);
+    for (const id of await holdOtherRanges(session, workspace, mine)) {
+      context.remark(`Unfinished from before: ${id}. It starts no new day; repeat its command to go on with it.`);
+    }
+  }
+  const engagement = await engageRange(session, input, command.attach);
   if (output.json !== true) announce(context, session, engagement);
   const view = createLiveView(output.json === true ? 'json' : context.interactive ? 'bars' : 'lines', context.remark);
   let end: FollowEnd;
@@ -145,8 +153,11 @@ async function conclude(
   if (end.end === 'left') return EXIT.ok;
   if (end.end === 'stopped') {
     const { pause } = end.progress;
+    const code = pause?.by === 'source' ? EXIT.sourceAborted : EXIT.failed;
+    if (command.output.json === true)
+      context.print(JSON.stringify({ type: 'stopped', exitCode: code, ...end.progress }));
     context.remark(stopMessage(pause, engagement));
-    return pause?.by === 'source' ? EXIT.sourceAborted : EXIT.failed;
+    return code;
   }
   if (end.end !== 'finished') throw new PipelineError('invariant_broken', `A range cannot conclude as ${end.end}.`);
   const { result } = end;
@@ -181,9 +192,11 @@ function exitCodeOfResult(result: RangeResult): ExitCode {
   return result.failedDays > 0 || result.totals.skipped.failed > 0 ? EXIT.failed : EXIT.ok;
 }
 
-/** Whether the run found nothing to do. */
-function isIdle({ totals }: RangeResult): boolean {
-  return totals.done === 0 && totals.noData === 0 && totals.requests === 0;
+/** Whether the run found everything done. */
+function isIdle({ totals, notAttempted }: RangeResult): boolean {
+  const { existing, ...others } = totals.skipped;
+  const onlyExisting = existing > 0 && others.noInput === 0 && others.failed === 0;
+  return onlyExisting && totals.done === 0 && totals.noData === 0 && totals.requests === 0 && notAttempted === 0;
 }
 
 function rangeInput(command: BackfillCommand, workspace: string, session: Session): RangeInput {

@@ -36,6 +36,7 @@ export async function engageRange(session: Session, input: RangeInput, attach: b
       continue;
     }
     if (session.owned && sameOptions) {
+      if (progress.concurrency !== input.concurrency) await session.client.setConcurrency(handle, input.concurrency);
       if (progress.pause) await session.client.resume(handle);
       return { handle, runId: progress.runId, how: progress.pause ? 'resumed' : 'continued' };
     }
@@ -52,6 +53,19 @@ export async function engageRange(session: Session, input: RangeInput, attach: b
       { hint: `Follow it with: reachback watch ${handle.workflowId}   (or repeat your command with --attach)` },
     );
   }
+}
+
+/**
+ * Unfinished ranges of earlier, interrupted commands would go on beside this one as soon as a worker is up: they start no
+ * new day until their own command is repeated, which resumes them.
+ *
+ * @returns the workflow ids of the ranges told to wait
+ */
+export async function holdOtherRanges(session: Session, workspace: string, mine: string): Promise<string[]> {
+  const open = await session.client.openRanges(workspace);
+  const others = open.map(({ workflowId }) => workflowId).filter((id) => id !== mine);
+  for (const id of others) await session.client.pause(session.client.range(id), 'waits for its own command');
+  return others;
 }
 
 /** Nothing runs, nothing is queued: the range only waits for someone to retry its failed days or finish it. */

@@ -10,12 +10,15 @@ import { MAX_CONCURRENCY } from '../../core/backfill/range-state.ts';
 import { PipelineError } from '../../core/errors.ts';
 import { ARTIFACT_FORMATS, parseDescriptor, parseSensor } from '../../core/product.ts';
 import type { ArtifactFormat, Product } from '../../core/product.ts';
-import { isDay } from '../../core/time/day.ts';
+import { countDays, isDay } from '../../core/time/day.ts';
 import type { Day } from '../../core/time/day.ts';
 import { checkRateConfig } from '../../core/rate/config.ts';
 import type { RateConfig } from '../../core/rate/config.ts';
 
 const DEFAULT_RATE = checkRateConfig();
+
+/** A hundred years: longer ranges are mistyped dates. */
+const LONGEST_RANGE_DAYS = 36_525;
 
 /** Flags that say which days of which product. */
 export interface RangeFlags {
@@ -183,7 +186,17 @@ export function productOf(flags: Omit<RangeFlags, 'startDate' | 'endDate'>): Pro
 
 /** @throws PipelineError `config_invalid` naming both dates when the range is inverted (CLI-4) */
 export function checkRange({ startDate, endDate }: Pick<RangeFlags, 'startDate' | 'endDate'>): void {
-  if (endDate >= startDate) return;
+  if (endDate >= startDate) {
+    const days = countDays(startDate, endDate);
+    if (days <= LONGEST_RANGE_DAYS) return;
+    throw new PipelineError(
+      'config_invalid',
+      `${startDate}..${endDate} are ${days} days: expected at most ${LONGEST_RANGE_DAYS}.`,
+      {
+        hint: 'Give a shorter range; several ranges may run one after another.',
+      },
+    );
+  }
   throw new PipelineError(
     'config_invalid',
     `The range ends before it starts: --start-date ${startDate}, --end-date ${endDate}.`,

@@ -6,6 +6,8 @@ import { PipelineError } from '../../core/errors.ts';
 import type { Session } from './session.ts';
 
 const POLL_MS = 500;
+/** A look that takes longer is given up; the next one may fare better. */
+const LOOK_PATIENCE_MS = 15_000;
 
 export interface RangeView {
   readonly progress: RangeProgress;
@@ -44,7 +46,9 @@ export async function followRange(
   result.catch(() => undefined);
   const poll = async (): Promise<FollowEnd> => {
     for (;;) {
-      const view = await look(session, workspace, handle).catch(() => null);
+      const view = await lookFor(LOOK_PATIENCE_MS, look(session, workspace, handle));
+      const silent = view === null ? await session.whySilent() : null;
+      if (silent) throw silent;
       if (over.aborted) return { end: 'left' };
       if (view) {
         show(view);
@@ -79,6 +83,19 @@ async function resultOf(session: Session, handle: RangeHandle, over: AbortSignal
       if (over.aborted) return { end: 'left' };
       await new Promise((resolve) => setTimeout(resolve, 1_000));
     }
+  }
+}
+
+/** The view, or null when the server did not give it in time. */
+async function lookFor(patienceMs: number, looking: Promise<RangeView>): Promise<RangeView | null> {
+  let timer: NodeJS.Timeout | undefined;
+  const tired = new Promise<null>((resolve) => {
+    timer = setTimeout(() => resolve(null), patienceMs);
+  });
+  try {
+    return await Promise.race([looking.catch(() => null), tired]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

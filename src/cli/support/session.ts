@@ -9,6 +9,7 @@ import { PipelineError } from '../../core/errors.ts';
 import type { RateConfig } from '../../core/rate/config.ts';
 import type { Secret } from '../../core/secret.ts';
 import { startEmbedded } from '../../embedded/index.ts';
+import { freeBytes } from '../../storage/disk-space.ts';
 import { readEmbeddedInfo } from '../../storage/embedded-file.ts';
 import { acquireLock } from '../../storage/lock.ts';
 import type { HeldLock } from '../../storage/lock.ts';
@@ -28,8 +29,13 @@ export interface Session {
   readonly searchAttributes: boolean;
   /** Rejects when server or worker broke for good; never resolves. */
   readonly lost: Promise<never>;
+  /** Why a server of ours does not answer, when the disk tells; null when it does not. */
+  readonly whySilent: () => Promise<PipelineError | null>;
   close(): Promise<void>;
 }
+
+/** Below this the embedded server's database cannot grow. */
+const LEAST_FREE_BYTES = 2_000_000;
 
 export interface WorkerFlags {
   readonly environment: Environment;
@@ -107,6 +113,7 @@ export async function openServerSession(
       owned: true,
       searchAttributes: true,
       lost,
+      whySilent: () => fullDisk(workspace),
       async close() {
         await server.stop();
         lock.release();
@@ -116,6 +123,19 @@ export async function openServerSession(
     lock.release();
     throw error;
   }
+}
+
+/** The server's database stands in the state folder; on a full disk it stops answering without a word. */
+async function fullDisk({ stateDir }: Workspace): Promise<PipelineError | null> {
+  const free = await freeBytes(stateDir);
+  if (free >= LEAST_FREE_BYTES) return null;
+  return new PipelineError(
+    'disk_full',
+    `The disk of ${stateDir} is full (${free} bytes free): the server cannot work.`,
+    {
+      hint: 'Free some space and repeat the command; it goes on where it was.',
+    },
+  );
 }
 
 function serverLost(reason: string, { root, logs }: Workspace): PipelineError {
@@ -156,6 +176,7 @@ export async function openClientSession(
     uiUrl: embedded?.uiUrl ?? null,
     searchAttributes: await client.hasSearchAttributes(),
     lost: new Promise<never>(() => undefined),
+    whySilent: () => Promise.resolve(null),
     close: () => connection.close(),
   };
 }

@@ -47,7 +47,7 @@ export function dayTable(days: readonly DayLine[]): string {
       day.availabilityPct === null ? '' : `${day.availabilityPct.toFixed(1)} %`,
       bytes === null ? '' : formatBytes(bytes),
       seconds.length === 0 ? '' : formatSeconds(seconds.reduce((sum, value) => sum + value, 0)),
-      day.deliveredKey ?? day.productPath ?? '',
+      isFailed(day) ? '' : (day.deliveredKey ?? day.productPath ?? ''),
     ];
   });
   const table = formatTable(['day', 'state', 'records', 'available', 'size', 'time', 'product'], rows, [2, 3, 4, 5]);
@@ -57,8 +57,15 @@ export function dayTable(days: readonly DayLine[]): string {
   return [table, ...[...destinations].map((destination) => `delivered to ${destination}`)].join('\n');
 }
 
+/** Whether a phase's latest word is FAILED: what stands on the disk then is of an earlier run. */
+function isFailed({ download, build, upload }: DayLine): boolean {
+  return [download, build, upload].includes('FAILED');
+}
+
 /** The latest word of the latest phase that has one, in an operator's words. */
-function stateWords({ download, build, upload }: DayLine): string {
+function stateWords(day: DayLine): string {
+  if (isFailed(day)) return 'failed';
+  const { download, build, upload } = day;
   const latest = upload ?? build ?? download;
   if (latest === 'SKIPPED_NO_DATA') return 'no data';
   if (latest === 'SKIPPED_NO_INPUT') return 'no input';

@@ -305,7 +305,7 @@ export function checkConcurrency(days: unknown): void {
 /** @param reason - of a message that anybody may send: anything but a text is no reason */
 export function pause(state: RangeState, reason: unknown): void {
   const given = typeof reason === 'string' ? reason.trim().slice(0, MAX_REASON) : '';
-  state.pause ??= { by: 'operator', reason: given === '' ? 'paused by the operator' : given };
+  state.pause ??= { by: 'operator', reason: given === '' ? 'no reason given' : given };
 }
 
 export function resume(state: RangeState): void {

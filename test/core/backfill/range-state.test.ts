@@ -267,9 +267,9 @@ describe('messages', () => {
 
   test.for<[string, unknown, string]>([
     ['a text', 'maintenance', 'maintenance'],
-    ['nothing', undefined, 'paused by the operator'],
-    ['an empty text', ' ', 'paused by the operator'],
-    ['something else', { why: 1 }, 'paused by the operator'],
+    ['nothing', undefined, 'no reason given'],
+    ['an empty text', ' ', 'no reason given'],
+    ['something else', { why: 1 }, 'no reason given'],
     ['a novel', 'x'.repeat(1000), 'x'.repeat(300)],
   ])('pause with %s as its reason', ([, reason, expected]) => {
     const of = state();
