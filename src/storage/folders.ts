@@ -37,7 +37,9 @@ export async function nearestExisting(path: string): Promise<string> {
       await stat(current);
       return current;
     } catch (error) {
-      if (errorCode(error) !== 'ENOENT') return current;
+      // Below a file there is nothing either.
+      const code = errorCode(error);
+      if (code !== 'ENOENT' && code !== 'ENOTDIR') return current;
       current = dirname(current);
     }
   }
