@@ -1,12 +1,19 @@
 /** Free space, looked at before a run so that a full disk is a message and not a day half done (design §5). */
 import { statfs } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { PipelineError } from '../core/errors.ts';
-import { nearestExisting } from './folders.ts';
+import { errorCode, nearestExisting } from './folders.ts';
 
 /** Bytes an unprivileged user may still write at `path`, which need not exist yet. */
 export async function freeBytes(path: string): Promise<number> {
-  const { bavail, bsize } = await statfs(await nearestExisting(path));
-  return bavail * bsize;
+  try {
+    const { bavail, bsize } = await statfs(await nearestExisting(path));
+    return bavail * bsize;
+  } catch (error) {
+    // A part of the path is a file: its disk is the one; that no folder can be made there is told by who makes it.
+    if (errorCode(error) === 'ENOTDIR') return await freeBytes(dirname(path));
+    throw error;
+  }
 }
 
 /**

@@ -37,9 +37,7 @@ export async function nearestExisting(path: string): Promise<string> {
       await stat(current);
       return current;
     } catch (error) {
-      // Below a file there is nothing either.
-      const code = errorCode(error);
-      if (code !== 'ENOENT' && code !== 'ENOTDIR') return current;
+      if (errorCode(error) !== 'ENOENT') return current;
       current = dirname(current);
     }
   }

@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { freeBytes, requireFreeSpace } from '../../src/storage/disk-space.ts';
@@ -9,6 +10,12 @@ describe('free space before a run (design §5)', () => {
     const free = await freeBytes(folder);
     expect(free).toBeGreaterThan(0);
     await expect(requireFreeSpace(join(folder, 'not/yet/there'), 1, '1 day')).resolves.toBeUndefined();
+  });
+
+  test('where a part of the path is a file, it is that of the file', async () => {
+    const folder = await temporaryFolder();
+    writeFileSync(join(folder, 'file'), '');
+    expect(await freeBytes(join(folder, 'file/downloads/deeper'))).toBeGreaterThan(0);
   });
 
   test('too little names need, reason, free, path and what to do', async () => {
