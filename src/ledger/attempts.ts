@@ -39,6 +39,8 @@ export function createAttemptWriter({ db, paths, now }: AttemptWriterOptions): A
   return {
     openStage: (attempt) =>
       db.transaction().execute(async (trx) => {
+        // Told again after its end, the beginning of a stage is no second one.
+        if ((await ownRow(trx, attempt, 'closing')) !== undefined) return;
         await open(trx, attempt, telemetryStamp(now()));
       }),
 
@@ -47,10 +49,12 @@ export function createAttemptWriter({ db, paths, now }: AttemptWriterOptions): A
         if (STAGE_OF_CLOSING[closing.status] !== attempt.stage) {
           throw new RangeError(`${closing.status} does not end the stage ${attempt.stage}`);
         }
+        if ((await ownRow(trx, attempt, 'closing')) !== undefined) return;
         const finishedAt = telemetryStamp(now());
         const opening = await open(trx, attempt, finishedAt);
         await appendAttempt(trx, {
           ...endingOf(opening, finishedAt),
+          workflow_run_id: attempt.workflowRunId,
           status: closing.status,
           ...closingFields(closing, paths),
         });
@@ -60,6 +64,7 @@ export function createAttemptWriter({ db, paths, now }: AttemptWriterOptions): A
       db.transaction().execute(async (trx) => {
         const finishedAt = telemetryStamp(now());
         if (await hasFailed(trx, attempt.workflowRunId)) return;
+        if ((await ownRow(trx, attempt, 'closing')) !== undefined) return;
         const opening =
           attempt.stage === 'count'
             ? await countBeginning(trx, attempt, finishedAt)
@@ -67,6 +72,7 @@ export function createAttemptWriter({ db, paths, now }: AttemptWriterOptions): A
         const seconds = Math.max(0, (stampMs(finishedAt) - stampMs(opening.started_at)) / 1000);
         await appendAttempt(trx, {
           ...endingOf(opening, finishedAt),
+          workflow_run_id: attempt.workflowRunId,
           ...failureFields(attempt.stage, failure, seconds),
         });
       }),
@@ -102,11 +108,14 @@ export async function appendAttempt(trx: Transaction<LedgerTables>, row: NewAtte
     .execute();
 }
 
-/** The opening row of an attempt; appends it when there is none yet. */
+/**
+ * The opening row of an attempt; appends it when there is none yet. A stage that the run left open in an earlier workflow
+ * run (stopped by the source or by a full disk) is still the same stage: its row is taken, with its start time.
+ */
 async function open(trx: Transaction<LedgerTables>, attempt: StageAttempt, startedAt: string): Promise<AttemptRow> {
   const { stage } = attempt;
   if (stage === 'count') throw new RangeError('The stage count has no row of its own (spec telemetry §2)');
-  const existing = await openingOf(trx, attempt, stage);
+  const existing = (await ownRow(trx, attempt, 'opening')) ?? (await leftOpen(trx, attempt));
   if (existing !== undefined) return existing;
   const carried =
     stage === 'download'
@@ -119,31 +128,55 @@ async function open(trx: Transaction<LedgerTables>, attempt: StageAttempt, start
     status: PENDING_STATUS[stage],
     finished_at: null,
   });
-  const opening = await openingOf(trx, attempt, stage);
+  const opening = await ownRow(trx, attempt, 'opening');
   if (opening === undefined) throw new Error('An opening row that was just written is not there');
   return opening;
 }
 
-function openingOf(
+/** The row that this workflow run wrote at an edge of the stage. */
+function ownRow(
   trx: Transaction<LedgerTables>,
   attempt: StageAttempt,
-  stage: Stage,
+  edge: AttemptRow['edge'],
 ): Promise<AttemptRow | undefined> {
   return trx
     .selectFrom('attempts')
     .selectAll()
     .where('workflow_run_id', '=', attempt.workflowRunId)
-    .where('stage', '=', stage)
-    .where('destination', '=', stage === 'upload' ? (attempt.destination ?? '') : '')
-    .where('edge', '=', 'opening')
+    .where('stage', '=', attempt.stage)
+    .where('destination', '=', destinationOf(attempt))
+    .where('edge', '=', edge)
     .executeTakeFirst();
+}
+
+/** The latest row that the run wrote about the stage of a day, in whatever workflow run, if it is an opening one. */
+async function leftOpen(trx: Transaction<LedgerTables>, attempt: StageAttempt): Promise<AttemptRow | undefined> {
+  const latest = await latestOfRun(trx, attempt).executeTakeFirst();
+  return latest?.edge === 'opening' ? latest : undefined;
+}
+
+function latestOfRun(trx: Transaction<LedgerTables>, attempt: StageAttempt) {
+  return trx
+    .selectFrom('attempts')
+    .selectAll()
+    .where('run_id', '=', attempt.runId)
+    .where('product', '=', attempt.product)
+    .where('day', '=', attempt.day)
+    .where('stage', '=', attempt.stage)
+    .where('destination', '=', destinationOf(attempt))
+    .orderBy('seq', 'desc')
+    .limit(1);
+}
+
+function destinationOf(attempt: StageAttempt): string {
+  return attempt.stage === 'upload' ? (attempt.destination ?? '') : '';
 }
 
 function identity(attempt: StageAttempt, edge: 'opening' | 'closing', startedAt: string) {
   return {
     workflow_run_id: attempt.workflowRunId,
     stage: attempt.stage,
-    destination: attempt.stage === 'upload' ? (attempt.destination ?? '') : '',
+    destination: destinationOf(attempt),
     edge,
     product: attempt.product,
     day: attempt.day,
@@ -163,7 +196,9 @@ async function countBeginning(
   attempt: StageAttempt,
   startedAt: string,
 ): Promise<AttemptRow> {
-  const download = await openingOf(trx, attempt, 'download');
+  const download = await latestOfRun(trx, { ...attempt, stage: 'download' })
+    .where('edge', '=', 'opening')
+    .executeTakeFirst();
   const fresh = { expected: expectedRecords(parseProductSlug(attempt.product)) };
   return {
     ...EMPTY_ROW,

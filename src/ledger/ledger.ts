@@ -154,7 +154,10 @@ export interface DayFacts {
 }
 
 export interface Ledger {
-  /** Appends the PENDING row of a stage once; a second call with the same attempt changes nothing. Count has no row. */
+  /**
+   * Appends the PENDING row of a stage once; a second call with the same attempt changes nothing, nor does one of a later
+   * workflow run of the same `runId` while the row is not closed. Count has no row.
+   */
   openStage(attempt: StageAttempt): Promise<void>;
   /** Appends the row that closes a stage, once, with the start time of its PENDING row (TEL-5). */
   closeStage(attempt: StageAttempt, closing: StageClosing): Promise<void>;

@@ -111,6 +111,75 @@ export function describeLedger(name: string, open: LedgerFactory): void {
       expect((await rows()).map((row) => row.status)).toEqual(['DOWNLOAD_PENDING', 'DOWNLOADED']);
     });
 
+    test.for<[Stage, string, string | undefined]>([
+      ['download', 'DOWNLOAD_PENDING', undefined],
+      ['build', 'PROCESS_PENDING', undefined],
+      ['upload', 'UPLOAD_PENDING', DESTINATION],
+    ])(
+      'TEL-5: %s left open by a stopped workflow run is closed by the next one of the run, with the first start',
+      async ([stage, pending, destination]) => {
+        const { root, clock, ledger, rows } = await setUp();
+        const of = (workflowRunId: string) =>
+          attempt({ workflowRunId, stage, ...(destination !== undefined && { destination }) });
+        const good = stage === 'download' ? downloaded(root) : stage === 'build' ? processed(root) : uploaded;
+        await ledger.openStage(of('wf-1'));
+        clock.advance(60_000);
+        await ledger.openStage(of('wf-2'));
+        await ledger.openStage(of('wf-2'));
+        expect((await rows()).map((row) => row.status)).toEqual([pending]);
+        clock.advance(1000);
+        await ledger.closeStage(of('wf-2'), good);
+        const once = await rows();
+        expect(once.map((row) => row.status)).toEqual([pending, good.status]);
+        expect(once[1]).toMatchObject({ run_id: 'run-1', started_at: once[0]?.started_at });
+        await ledger.closeStage(of('wf-2'), good);
+        await ledger.openStage(of('wf-2'));
+        expect(await rows()).toEqual(once);
+      },
+    );
+
+    test('a stage left open is given up once by the next workflow run; a retry of the failed day is a new pair (TEL-21)', async () => {
+      const { root, clock, ledger, rows } = await setUp();
+      await ledger.openStage(attempt());
+      clock.advance(1500);
+      await ledger.failStage(attempt({ workflowRunId: 'wf-2' }), FAILURE);
+      await ledger.failStage(attempt({ workflowRunId: 'wf-2' }), FAILURE);
+      const retry = attempt({ workflowRunId: 'wf-3' });
+      await ledger.openStage(retry);
+      clock.advance(500);
+      await ledger.closeStage(retry, downloaded(root));
+      const all = await rows();
+      expect(all.map((row) => row.status)).toEqual(['DOWNLOAD_PENDING', 'FAILED', 'DOWNLOAD_PENDING', 'DOWNLOADED']);
+      expect(all[1]).toMatchObject({ started_at: all[0]?.started_at, download_seconds: 1.5 });
+      expect(all[2]?.started_at).not.toBe(all[0]?.started_at);
+      expect(all[3]?.started_at).toBe(all[2]?.started_at);
+    });
+
+    test.for([
+      ['another run', { runId: 'run-2' }],
+      ['another day', { day: NEXT_DAY }],
+      ['another product', { product: PROVISIONAL }],
+      ['another stage', { stage: 'build' }],
+      ['another destination', { destination: 'file:///b' }],
+    ] as const)('%s does not take a stage that was left open', async ([, change]) => {
+      const { ledger, rows } = await setUp();
+      const left = attempt({ stage: 'upload', destination: 'file:///a' });
+      await ledger.openStage(left);
+      await ledger.openStage({ ...left, workflowRunId: 'wf-2', ...change });
+      expect((await rows()).map((row) => row.workflow_run_id)).toEqual(['wf-1', 'wf-2']);
+    });
+
+    test('a count that fails in a later workflow run has the start of the download that the first one began', async () => {
+      const { root, clock, ledger, rows } = await setUp();
+      await ledger.openStage(attempt());
+      clock.advance(500);
+      await ledger.closeStage(attempt({ workflowRunId: 'wf-2' }), downloaded(root));
+      await ledger.failStage(attempt({ workflowRunId: 'wf-2', stage: 'count' }), { ...FAILURE, stage: 'count' });
+      const all = await rows();
+      expect(all.map((row) => row.status)).toEqual(['DOWNLOAD_PENDING', 'DOWNLOADED', 'FAILED']);
+      expect(all[2]?.started_at).toBe(all[0]?.started_at);
+    });
+
     test('process rows copy what the download told; the input path is the one used (TEL-6)', async () => {
       const { root, ledger, rows } = await setUp();
       await ledger.closeStage(attempt(), downloaded(root));

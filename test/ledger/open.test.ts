@@ -31,7 +31,7 @@ async function writeInProcess(root: string, name: string, count: number): Promis
     const [, root, name, count] = process.argv;
     const ledger = await openSqliteLedger({ file: root + '/state/reachback.db', root });
     for (let i = 0; i < Number(count); i += 1) {
-      await ledger.openStage({ runId: name, workflowRunId: name + i, product: '${QUICKLOOK}', day: '${DAY}', stage: 'download' });
+      await ledger.openStage({ runId: name + i, workflowRunId: name + i, product: '${QUICKLOOK}', day: '${DAY}', stage: 'download' });
     }
     await ledger.close();`;
   await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script, root, name, String(count)]);
@@ -150,7 +150,7 @@ describe('read-only', () => {
     ]);
     expect(await reader.dayLines()).toHaveLength(1);
     await expect(reader.putSlice(slice())).rejects.toThrow(/readonly/);
-    await expect(reader.openStage(attempt({ workflowRunId: 'wf-9' }))).rejects.toThrow(/readonly/);
+    await expect(reader.openStage(attempt({ runId: 'run-9', workflowRunId: 'wf-9' }))).rejects.toThrow(/readonly/);
     await reader.close();
     expect(readFileSync(workspace.ledgerPath).equals(before)).toBe(true);
   });
@@ -213,7 +213,7 @@ test('two processes write to one ledger without an error and without a lost row'
   const ledger = await openIn(root);
   const run = writeInProcess(root, 'other', 100);
   for (let index = 0; index < 100; index += 1) {
-    await ledger.openStage(attempt({ workflowRunId: `own-${index}` }));
+    await ledger.openStage(attempt({ runId: `own-${index}`, workflowRunId: `own-${index}` }));
     await new Promise(setImmediate);
   }
   await run;
