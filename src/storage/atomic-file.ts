@@ -70,3 +70,12 @@ export async function removeLeftovers(folder: string): Promise<string[]> {
   await Promise.all(leftovers.map((name) => rm(join(folder, name), { force: true })));
   return leftovers;
 }
+
+/** Removes leftovers of `temporaryName(path)` alone. Only while nobody else writes `path`; its folder must exist. */
+export async function removeLeftoversOf(path: string): Promise<void> {
+  const folder = dirname(path);
+  const names = await readdir(folder);
+  const prefix = `.${basename(path)}.`;
+  const leftovers = names.filter((name) => name.startsWith(prefix) && TEMPORARY_PATTERN.test(name));
+  await Promise.all(leftovers.map((name) => rm(join(folder, name), { force: true })));
+}

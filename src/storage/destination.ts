@@ -10,6 +10,8 @@ export interface Delivery {
   readonly sha256: string;
   /** Key below the destination's base, made from the file name (S3-1): `l1c/prelim/2026/01/01/….cdf`. */
   readonly key: string;
+  /** Slug of the product. The destination remembers it with the key; without it nobody is asked and nothing is noted. */
+  readonly owner?: string;
 }
 
 /** What happened: nothing stood there, the same content did (no transfer), or other content did and is kept. */
@@ -21,13 +23,15 @@ export interface DeliveryResult {
   readonly uri: string;
   /** Where the former content is kept, when `replaced`. */
   readonly backupPath?: string;
+  /** For the log: what was replaced was delivered by nobody we know of. */
+  readonly warning?: string;
 }
 
 /**
  * A place that products are delivered to. Every implementation passes `test/storage/destination-contract.ts`.
  *
  * `deliver` is idempotent and atomic: under the key there is the former content or the whole new one, checked by size and
- * SHA-256, whenever it stops.
+ * SHA-256, whenever it stops. A key belongs to the product that delivered it, for as long as the object is there.
  */
 export interface Destination {
   /** The base as it is recorded: `file:///dir`. With the key it names an object; the telemetry's `s3_bucket`. */
@@ -36,7 +40,7 @@ export interface Destination {
   check(): Promise<void>;
   /**
    * @throws PipelineError `checksum_mismatch` when the source is not what was announced or the copy does not read back the
-   *   same, `disk_full`, `storage_unavailable` when the destination refused
+   *   same, `path_owned` when another product delivered the key (CDF-D1), `disk_full`, `storage_unavailable` when the destination refused
    */
   deliver(delivery: Delivery): Promise<DeliveryResult>;
 }

@@ -1,14 +1,15 @@
 /** Delivery into a folder of this machine, or of a file server mounted here. */
 import { constants, createReadStream } from 'node:fs';
-import { access, mkdir, open, readdir, rm, stat } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { access, mkdir, open, rm, stat } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { PipelineError } from '../core/errors.ts';
-import { publishFile, temporaryName } from './atomic-file.ts';
+import { publishFile, removeLeftoversOf, temporaryName } from './atomic-file.ts';
 import { backupFile } from './backup.ts';
 import type { Delivery, DeliveryResult, Destination } from './destination.ts';
 import { fileDigest } from './file-digest.ts';
 import { errorCode, explainFsError, whyNotWritable } from './folders.ts';
+import { noteOwner, readOwner } from './object-owner.ts';
 
 export class FileDestination implements Destination {
   readonly base: string;
@@ -32,23 +33,43 @@ export class FileDestination implements Destination {
     const path = join(this.#folder, checkedKey(delivery.key));
     const uri = pathToFileURL(path).href;
     try {
-      if (await holds(path, delivery)) return { status: 'already_there', uri };
-      await requireSource(delivery.sourcePath);
-      await mkdir(dirname(path), { recursive: true });
-      await removeLeftoversOf(path);
-      const temporary = temporaryName(path);
-      try {
-        await copyChecked(delivery, temporary);
-        const occupied = await isFile(path);
-        // Only now, with a checked copy at hand, is the former file touched (SAFE-11).
-        const backupPath = occupied ? await backupFile(path, join(this.#folder, '_backup')) : undefined;
-        await publishFile(temporary, path);
-        return backupPath === undefined ? { status: 'written', uri } : { status: 'replaced', uri, backupPath };
-      } finally {
-        await rm(temporary, { force: true });
+      const occupied = await isFile(path);
+      if (occupied) await refuseOwned(this.#folder, delivery, uri);
+      const result: DeliveryResult =
+        occupied && (await holds(path, delivery))
+          ? { status: 'already_there', uri }
+          : await this.#write(delivery, path, uri);
+      // After the rename: a kill between the two leaves a file of nobody, which the next delivery of the same content claims.
+      if (delivery.owner !== undefined) {
+        await noteOwner(this.#folder, delivery.key, { owner: delivery.owner, sha256: delivery.sha256 });
       }
+      return result;
     } catch (error) {
       throw asPipelineError(error, uri);
+    }
+  }
+
+  async #write(delivery: Delivery, path: string, uri: string): Promise<DeliveryResult> {
+    await requireSource(delivery.sourcePath);
+    await mkdir(dirname(path), { recursive: true });
+    // Of a killed delivery of this key. Nobody else delivers it: days run one at a time.
+    await removeLeftoversOf(path);
+    const temporary = temporaryName(path);
+    try {
+      await copyChecked(delivery, temporary);
+      if (!(await isFile(path))) {
+        await publishFile(temporary, path);
+        return { status: 'written', uri };
+      }
+      // Looked at again, as copying took its time. Only now, with a checked copy at hand, is the former file touched (SAFE-11).
+      await refuseOwned(this.#folder, delivery, uri);
+      const isKnown = delivery.owner === undefined || (await readOwner(this.#folder, delivery.key)) !== null;
+      const backupPath = await backupFile(path, join(this.#folder, '_backup'));
+      await publishFile(temporary, path);
+      const warning = `Nobody had noted whose file ${uri} was; it was replaced and is kept as ${backupPath}`;
+      return { status: 'replaced', uri, backupPath, ...(!isKnown && { warning }) };
+    } finally {
+      await rm(temporary, { force: true });
     }
   }
 }
@@ -60,12 +81,18 @@ function checkedKey(key: string): string {
   return key;
 }
 
-/** A killed delivery of this key may have left its temporary copy. Nobody else delivers the key: days run one at a time. */
-async function removeLeftoversOf(path: string): Promise<void> {
-  const prefix = `.${basename(path)}.`;
-  const names = await readdir(dirname(path));
-  const leftovers = names.filter((name) => name.startsWith(prefix) && name.endsWith('.tmp'));
-  await Promise.all(leftovers.map((name) => rm(join(dirname(path), name), { force: true })));
+/** A file that another product delivered is not ours to replace, not even with a backup. */
+async function refuseOwned(base: string, { key, owner }: Delivery, uri: string): Promise<void> {
+  const noted = await readOwner(base, key);
+  if (owner === undefined || noted === null || noted.owner === owner) return;
+  throw new PipelineError(
+    'path_owned',
+    `${uri} belongs to ${noted.owner}; ${owner} would replace it, as file names do not tell the two apart.`,
+    {
+      hint: 'Give one of the two products another destination folder with --upload-to. Nothing was changed there.',
+      context: { key, owner: noted.owner, product: owner },
+    },
+  );
 }
 
 async function requireSource(path: string): Promise<void> {
@@ -94,8 +121,7 @@ async function isFile(path: string): Promise<boolean> {
 }
 
 async function holds(path: string, expected: Delivery): Promise<boolean> {
-  if (!(await isFile(path)) || (await stat(path)).size !== expected.sizeBytes) return false;
-  return (await fileDigest(path)).sha256 === expected.sha256;
+  return (await stat(path)).size === expected.sizeBytes && (await fileDigest(path)).sha256 === expected.sha256;
 }
 
 /** Copies the source, synced, and compares what can be read back with what was announced. */

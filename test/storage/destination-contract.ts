@@ -12,7 +12,7 @@ export interface DestinationUnderTest {
   readonly read: (key: string) => Promise<Buffer | null>;
   /** Puts content under a key without the destination's help. */
   readonly put: (key: string, content: string) => Promise<void>;
-  /** Every key that exists, backups and leftovers included. */
+  /** Every key that exists, backups and leftovers included; not what the destination remembers of owners. */
   readonly keys: () => Promise<string[]>;
   /** Content of a backup by the path that a delivery returned. */
   readonly readBackup: (backupPath: string) => Promise<Buffer>;
@@ -77,6 +77,62 @@ export function destinationContract(name: string, create: () => Promise<Destinat
       await expect(destination.deliver(delivery)).rejects.toMatchObject({ kind: 'checksum_mismatch' });
       expect((await read(KEY))?.toString()).toBe('former');
       expect(await keys()).toEqual([KEY]);
+    });
+
+    describe('CDF-D1: a key belongs to the product that delivered it', () => {
+      const QUICKLOOK = 'reach-101/quicklook';
+      const PROVISIONAL = 'reach-101/provisional';
+      const of = async (owner: string, content: string): Promise<Delivery> => ({ ...(await product(content)), owner });
+
+      test.for(['other content', 'first'])('another product is refused by both names (%s)', async (content) => {
+        const { destination, read, keys } = await create();
+        await destination.deliver(await of(QUICKLOOK, 'first'));
+        const refused = destination.deliver(await of(PROVISIONAL, content));
+        await expect(refused).rejects.toMatchObject({
+          kind: 'path_owned',
+          message: `${destination.base}/${KEY} belongs to ${QUICKLOOK}; ${PROVISIONAL} would replace it, as file names do not tell the two apart.`,
+          hint: expect.stringContaining('another destination folder'),
+          context: { key: KEY, owner: QUICKLOOK, product: PROVISIONAL },
+        });
+        expect((await read(KEY))?.toString()).toBe('first');
+        expect(await keys()).toEqual([KEY]);
+        expect((await destination.deliver(await of(QUICKLOOK, 'first'))).status).toBe('already_there');
+      });
+
+      test('its own product may replace it, without a warning', async () => {
+        const { destination, read } = await create();
+        expect(await destination.deliver(await of(QUICKLOOK, 'first'))).toMatchObject({ status: 'written' });
+        const result = await destination.deliver(await of(QUICKLOOK, 'second'));
+        expect(result).toEqual({ status: 'replaced', uri: result.uri, backupPath: expect.any(String) });
+        expect((await read(KEY))?.toString()).toBe('second');
+        await expect(destination.deliver(await of(PROVISIONAL, 'third'))).rejects.toMatchObject({ kind: 'path_owned' });
+      });
+
+      test('an object of unknown owner is kept, replaced with a warning, and owned from then on', async () => {
+        const { destination, put, read, readBackup } = await create();
+        await put(KEY, 'by another tool');
+        const result = await destination.deliver(await of(QUICKLOOK, 'ours'));
+        expect(result).toMatchObject({ status: 'replaced', warning: expect.stringContaining(result.backupPath!) });
+        expect((await readBackup(result.backupPath!)).toString()).toBe('by another tool');
+        expect((await read(KEY))?.toString()).toBe('ours');
+        await expect(destination.deliver(await of(PROVISIONAL, 'x'))).rejects.toMatchObject({ kind: 'path_owned' });
+      });
+
+      test('an object of unknown owner with the same content is claimed without a transfer', async () => {
+        const { destination, put, keys } = await create();
+        await put(KEY, 'first');
+        expect((await destination.deliver(await of(QUICKLOOK, 'first'))).status).toBe('already_there');
+        expect(await keys()).toEqual([KEY]);
+        await expect(destination.deliver(await of(PROVISIONAL, 'x'))).rejects.toMatchObject({ kind: 'path_owned' });
+      });
+
+      test('a delivery that fails claims nothing', async () => {
+        const { destination } = await create();
+        const delivery = await of(QUICKLOOK, 'first');
+        await writeFile(delivery.sourcePath, 'FIRST');
+        await expect(destination.deliver(delivery)).rejects.toMatchObject({ kind: 'checksum_mismatch' });
+        expect((await destination.deliver(await of(PROVISIONAL, 'x'))).status).toBe('written');
+      });
     });
 
     test('a missing product is named and leaves nothing', async () => {

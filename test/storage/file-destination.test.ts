@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdir, readFile, readdir, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
@@ -27,7 +27,10 @@ destinationContract('file:///dir', async () => {
       const files = await Promise.all(
         entries.map(async (entry) => ((await stat(join(folder, entry))).isFile() ? [entry] : [])),
       );
-      return files.flat().toSorted();
+      return files
+        .flat()
+        .filter((key) => !key.startsWith('.reachback/'))
+        .toSorted();
     },
     readBackup: (backupPath) => readFile(backupPath),
   };
@@ -105,6 +108,64 @@ describe('an unwritable folder', () => {
       message: expect.stringContaining('is not a file'),
     });
   });
+});
+
+describe('CDF-D1: the note of who owns a key', () => {
+  async function setUp() {
+    const folder = await temporaryFolder();
+    const base = join(folder, 'out');
+    const destination = parseDestination(`file://${base}`);
+    const deliver = async (owner: string, content: string) => {
+      const sourcePath = join(folder, 'product.cdf');
+      await writeFile(sourcePath, content);
+      const sha256 = createHash('sha256').update(content).digest('hex');
+      return destination.deliver({ sourcePath, sizeBytes: content.length, sha256, key: KEY, owner });
+    };
+    return { base, deliver, note: join(base, '.reachback', `${KEY}.json`) };
+  }
+
+  test('is one hidden file away from the products', async () => {
+    const { base, deliver, note } = await setUp();
+    await deliver('reach-101/quicklook', 'abc');
+    expect(JSON.parse(await readFile(note, 'utf8'))).toEqual({
+      owner: 'reach-101/quicklook',
+      sha256: 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad',
+    });
+    const entries = await readdir(base, { recursive: true });
+    expect(entries.filter((entry) => entry.endsWith('.cdf'))).toEqual([KEY]);
+    expect((await readdir(base)).toSorted()).toEqual(['.reachback', 'l1c']);
+  });
+
+  test('is written by the next delivery when a kill came between the file and the note', async () => {
+    const { deliver, note } = await setUp();
+    await deliver('a/quicklook', 'abc');
+    await rm(note);
+    await writeFile(join(dirname(note), '.a.cdf.json.4711-0badcafe.tmp'), '{"own');
+    expect((await deliver('a/quicklook', 'abc')).status).toBe('already_there');
+    await expect(deliver('a/provisional', 'def')).rejects.toMatchObject({ kind: 'path_owned' });
+    expect(await readdir(dirname(note))).toEqual(['a.cdf.json']);
+  });
+
+  test('binds nobody once the file was taken away', async () => {
+    const { base, deliver } = await setUp();
+    await deliver('a/quicklook', 'abc');
+    await rm(join(base, KEY));
+    expect((await deliver('a/provisional', 'def')).status).toBe('written');
+    await expect(deliver('a/quicklook', 'abc')).rejects.toMatchObject({ kind: 'path_owned' });
+  });
+
+  test.for(['', '{"owner":', 'null', '{"owner":7}'])(
+    'that holds %j says nothing: the owner is unknown',
+    async (text) => {
+      const { deliver, note } = await setUp();
+      await deliver('a/quicklook', 'abc');
+      await writeFile(note, text);
+      expect(await deliver('a/provisional', 'def')).toMatchObject({
+        status: 'replaced',
+        warning: expect.stringContaining('Nobody had noted'),
+      });
+    },
+  );
 });
 
 describe('SAFE-5: a delivery that is killed', () => {
