@@ -1,6 +1,6 @@
 /** Folders an operator named: whether they can be written, and errors of the file system in words. */
 import { constants } from 'node:fs';
-import { access, mkdir, open, rm, stat } from 'node:fs/promises';
+import { access, mkdir, open, opendir, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { PipelineError } from '../core/errors.ts';
 import { temporaryName } from './atomic-file.ts';
@@ -82,5 +82,30 @@ export async function makeFolder(folder: string, purpose: string): Promise<void>
         cause: error,
       },
     );
+  }
+}
+
+/**
+ * Looks, without changing anything, whether a folder to read from is there.
+ *
+ * @param what - what the folder is for, as in "The input folder /x does not exist."
+ * @throws PipelineError `config_invalid` when `path` does not exist, is no folder or cannot be listed by this user
+ */
+export async function requireFolder(path: string, what: string): Promise<void> {
+  const problem = await whyNotReadable(path);
+  if (problem === null) return;
+  throw new PipelineError('config_invalid', `The ${what} folder ${path} ${problem}.`, {
+    hint: 'Check the spelling and name an existing folder that the user that runs reachback may read. Nothing was changed.',
+    context: { path },
+  });
+}
+
+async function whyNotReadable(path: string): Promise<string | null> {
+  try {
+    if (!(await stat(path)).isDirectory()) return 'is a file, not a folder';
+    await (await opendir(path)).close();
+    return null;
+  } catch (error) {
+    return errorCode(error) === 'ENOENT' ? 'does not exist' : `cannot be read: ${explainFsError(error)}`;
   }
 }
