@@ -48,7 +48,10 @@ const HEARTBEAT_EVERY = '1s';
 /** How long workflow tasks wait for a worker that knows the run before any other may take it: matters after a kill. */
 const STICKY_TIMEOUT = '2s';
 
-/** Routes the SDK's own log into ours. Once per process, before any connection. */
+/**
+ * Routes the SDK's own log into ours. Once per process, right before its first connection: it
+ * keeps the process alive until that is closed.
+ */
 export function installRuntime(log: Logger): void {
   const levels: Record<LogLevel, 'debug' | 'info' | 'warn' | 'error'> = {
     TRACE: 'debug',

@@ -33,9 +33,9 @@ export function addWorkerCommand(program: Command, context: CliContext, end: (co
     const lock = await lockWorker(workspace, context.commandLine);
     const interrupts = listenForInterrupts(() => context.remark('Stopping; work under way is handed over.'));
     try {
-      installRuntime(log);
       const embedded = environment.externalTemporal ? null : await readEmbeddedInfo(workspace);
       if (!environment.externalTemporal && !embedded) throw noServer(workspace.root);
+      installRuntime(log);
       const connection = embedded ? await connectLocal(embedded.address) : await connectExternal(environment);
       const namespace = embedded ? 'default' : environment.temporalNamespace;
       const pacing = flags.pacingOf(given, environment.passWaitMs);

@@ -59,10 +59,10 @@ export async function openOwnSession(
   log: Logger,
   ports: Ports = {},
 ): Promise<Session> {
-  installRuntime(log);
   const server = await openServerSession(workspace, flags.environment, commandLine, ports);
   try {
     const lock = await lockWorker(workspace, commandLine);
+    installRuntime(log);
     const connection = await connectLocal(server.address);
     const worker = await startWorker(connection, workerSettings(workspace, 'default', flags), log);
     const broken = worker.ended.then(() => new Promise<never>(() => undefined));
@@ -159,13 +159,13 @@ export async function openClientSession(
   workspace: LocatedWorkspace,
   log: Logger,
 ): Promise<Session> {
-  installRuntime(log);
   const embedded = environment.externalTemporal ? null : await readEmbeddedInfo(workspace);
   if (!environment.externalTemporal && !embedded) {
     throw new PipelineError('config_invalid', `Nothing runs for the workspace ${workspace.root}.`, {
       hint: `Start it with "reachback run …" or "reachback dev --workspace ${workspace.root}", or set TEMPORAL_ADDRESS for a server of your own.`,
     });
   }
+  installRuntime(log);
   const connection = embedded ? await connectLocal(embedded.address) : await connectExternal(environment);
   const namespace = embedded ? 'default' : environment.temporalNamespace;
   const client = new ReachbackClient(connection, namespace);
