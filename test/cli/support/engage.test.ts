@@ -1,6 +1,6 @@
 import { WorkflowFailedError } from '@temporalio/client';
 import { describe, expect, test } from 'vitest';
-import { engageRange } from '../../../src/cli/support/engage.ts';
+import { engageRange, holdOtherRanges } from '../../../src/cli/support/engage.ts';
 import type { Engagement } from '../../../src/cli/support/engage.ts';
 import type { RangeProgress } from '../../../src/core/backfill/range-state.ts';
 import { PipelineError } from '../../../src/core/errors.ts';
@@ -59,6 +59,14 @@ const CASES: readonly Case[] = [
     open: { state: 'NeedsAttention', pause: BY_SOURCE, options: OTHERS },
     ...NEW,
     calls: ['start refused', 'cancel', 'wait for its end', 'start'],
+  },
+  {
+    name: 'its holder died and this command wants more days at once: the same range goes on with them',
+    owned: true,
+    open: { concurrency: 1 },
+    ...OPEN,
+    how: 'continued',
+    calls: [...REFUSED, 'concurrency 2'],
   },
   ...[true, false].flatMap((owned): Case[] => [
     {
@@ -148,4 +156,10 @@ describe('the same command again (design §2)', () => {
     const { session } = fakeSession({ owned: true, open: [progress({ options: OTHERS })], ends });
     await expect(engageRange(session, INPUT, false)).rejects.toThrow('connection lost');
   });
+});
+
+test('ranges of earlier, interrupted commands start no new day until their own command comes', async () => {
+  const { session, calls } = fakeSession({ openRanges: ['backfill/a', RANGE_ID, 'backfill/b'] });
+  expect(await holdOtherRanges(session, 'test', RANGE_ID)).toEqual(['backfill/a', 'backfill/b']);
+  expect(calls).toEqual(['pause backfill/a: waits for its own command', 'pause backfill/b: waits for its own command']);
 });

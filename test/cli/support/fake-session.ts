@@ -27,6 +27,8 @@ export interface Script {
   /** How waiting for the range's result ends. */
   readonly ends?: () => Promise<RangeResult>;
   readonly lost?: Promise<never>;
+  /** Workflow ids that the list of open ranges names. */
+  readonly openRanges?: readonly string[];
 }
 
 export function fakeSession(script: Script): { session: Session; calls: string[] } {
@@ -50,6 +52,10 @@ export function fakeSession(script: Script): { session: Session; calls: string[]
     },
     progress: async () => (looks.length > 1 ? looks.shift() : looks[0]),
     resume: async () => void calls.push('resume'),
+    setConcurrency: async (_handle: RangeHandle, days: number) => void calls.push(`concurrency ${days}`),
+    range: (workflowId: string) => ({ workflowId }),
+    pause: async ({ workflowId }: RangeHandle, reason: string) => void calls.push(`pause ${workflowId}: ${reason}`),
+    openRanges: async () => (script.openRanges ?? []).map((workflowId) => ({ workflowId, startedAt: new Date(0) })),
     finish: async () => {
       calls.push('finish');
       over();
@@ -67,6 +73,7 @@ export function fakeSession(script: Script): { session: Session; calls: string[]
     uiUrl: null,
     searchAttributes: true,
     lost: script.lost ?? new Promise<never>(() => undefined),
+    whySilent: async () => null,
     close: async () => undefined,
   } as unknown as Session;
   return { session, calls };

@@ -152,6 +152,13 @@ describe('what flags mean together', () => {
     expect(error.message).toMatch(/--start-date 2025-09-04, --end-date 2025-09-03/);
   });
 
+  test('a range of more than a hundred years is a mistyped date', () => {
+    const error = errorOf(() => flags.checkRange(parse(['--start-date', '0025-09-01'])));
+    expect(error).toMatchObject({ kind: 'config_invalid' });
+    expect(error.message).toMatch(/^0025-09-01\.\.2025-09-03 are \d+ days/);
+    expect(() => flags.checkRange(parse(['--start-date', '1925-09-04']))).not.toThrow();
+  });
+
   test('CLI-4: one day is a range', () => {
     expect(() => flags.checkRange(parse(['--end-date', '2025-09-01']))).not.toThrow();
   });
