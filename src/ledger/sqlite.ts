@@ -7,7 +7,7 @@ import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import Database from 'better-sqlite3';
 import { CompiledQuery, Kysely, SqliteAdapter, SqliteDialect, SqliteDriver } from 'kysely';
-import type { DatabaseConnection, Driver, SqliteDialectConfig, TransactionSettings } from 'kysely';
+import type { DatabaseConnection, Driver, TransactionSettings } from 'kysely';
 import { Migrator } from 'kysely/migration';
 import { PipelineError } from '../core/errors.ts';
 import { MIGRATIONS } from './migrations/index.ts';
@@ -46,7 +46,7 @@ export async function openSqliteLedger(options: SqliteLedgerOptions): Promise<Sq
 
   if (!readOnly) mkdirSync(dirname(file), { recursive: true });
   const sqlite = openFile(file, readOnly);
-  const db = new Kysely<LedgerTables>({ dialect: new LedgerDialect({ database: sqlite }) });
+  const db = new Kysely<LedgerTables>({ dialect: new LedgerDialect(sqlite) });
   try {
     if (pending.length > 0) await migrate(db);
   } catch (error) {
@@ -137,15 +137,15 @@ async function migrate(db: Kysely<LedgerTables>): Promise<void> {
 
 /** SQLite as it is: schema changes are transactional, and a transaction that writes takes the lock when it begins. */
 class LedgerDialect extends SqliteDialect {
-  readonly #config: SqliteDialectConfig;
+  readonly #sqlite: Database.Database;
 
-  constructor(config: SqliteDialectConfig) {
-    super(config);
-    this.#config = config;
+  constructor(sqlite: Database.Database) {
+    super({ database: sqlite });
+    this.#sqlite = sqlite;
   }
 
   override createDriver(): Driver {
-    return new LedgerDriver(this.#config);
+    return new LedgerDriver(this.#sqlite);
   }
 
   override createAdapter(): SqliteAdapter {
@@ -154,10 +154,22 @@ class LedgerDialect extends SqliteDialect {
 }
 
 class LedgerDriver extends SqliteDriver {
+  readonly #sqlite: Database.Database;
+
+  constructor(sqlite: Database.Database) {
+    super({ database: sqlite });
+    this.#sqlite = sqlite;
+  }
+
   override async beginTransaction(connection: DatabaseConnection, settings?: TransactionSettings): Promise<void> {
     // A deferred transaction that reads before it writes fails at once with SQLITE_BUSY when another process wrote in between.
     const begin = settings?.accessMode === 'read only' ? 'begin' : 'begin immediate';
     await connection.executeQuery(CompiledQuery.raw(begin));
+  }
+
+  override async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
+    // On a full disk and on I/O errors SQLite has rolled back already; doing it again would fail and hide the cause.
+    if (this.#sqlite.inTransaction) await super.rollbackTransaction(connection);
   }
 }
 

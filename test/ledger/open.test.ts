@@ -4,11 +4,11 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import Database from 'better-sqlite3';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { PipelineError } from '../../src/core/errors.ts';
 import { openLedger, openLedgerForReading } from '../../src/ledger/index.ts';
 import { openSqliteLedger } from '../../src/ledger/sqlite.ts';
-import { DAY, QUICKLOOK, attempt, openIn, slice, temporaryFolder } from './support.ts';
+import { DAY, NEXT_DAY, QUICKLOOK, attempt, openIn, slice, temporaryFolder } from './support.ts';
 
 function workspaceIn(root: string) {
   const ledgerPath = join(root, 'state', 'reachback.db');
@@ -206,6 +206,25 @@ test('TRACK-11: a reader sees whole states while a writer commits', async () => 
   const [, reads] = await Promise.all([write(), read()]);
   expect(reads).toBeGreaterThan(1);
   expect(await reader.attemptsAfter(1, 1000)).toHaveLength(300);
+});
+
+test('a disk that fills up in the middle of a transaction is told as such, and nothing of it stays', async () => {
+  const prepare = vi.spyOn(Database.prototype, 'prepare');
+  const ledger = await openIn(temporaryFolder());
+  await ledger.openStage(attempt());
+  const sqlite = prepare.mock.contexts.at(-1) as Database.Database;
+  prepare.mockRestore();
+  sqlite.pragma('max_page_count = 1');
+  const failing = ledger.failStage(attempt({ day: NEXT_DAY, workflowRunId: 'wf-2' }), {
+    stage: 'download',
+    kind: 'slice_exhausted',
+    message: 'x'.repeat(100_000),
+  });
+  await expect(failing).rejects.toMatchObject({ code: 'SQLITE_FULL' });
+  sqlite.pragma('max_page_count = 100000');
+  expect(await ledger.attemptsAfter(0, 10)).toHaveLength(1);
+  await ledger.openStage(attempt({ day: NEXT_DAY, workflowRunId: 'wf-2' }));
+  expect(await ledger.attemptsAfter(0, 10)).toHaveLength(2);
 });
 
 test('two processes write to one ledger without an error and without a lost row', async () => {
