@@ -1,4 +1,6 @@
 /** The ledger of a workspace and its telemetry CSV. Read `ledger.ts` for what it offers and README.md for how it is made. */
+import { retryRead, withRetriedReads } from './retry-reads.ts';
+import type { Sleep } from './retry-reads.ts';
 import type { SqlLedger } from './sql-ledger.ts';
 import { openSqliteLedger } from './sqlite.ts';
 import { createTelemetryExporter } from './telemetry-csv.ts';
@@ -34,10 +36,16 @@ export async function openLedger(
 }
 
 /**
- * Opens a workspace's ledger without ever writing to it, beside whoever else has it open.
+ * Opens a workspace's ledger without ever writing to it, beside whoever else has it open. Opening and every query are
+ * tried up to three times on errors that may pass (TRACK-11).
  *
+ * @param sleep - waits so many milliseconds, for tests
  * @throws PipelineError `config_invalid` when there is no ledger, or one of another version
  */
-export function openLedgerForReading(workspace: Pick<LedgerWorkspace, 'root' | 'ledgerPath'>): Promise<SqlLedger> {
-  return openSqliteLedger({ file: workspace.ledgerPath, root: workspace.root, readOnly: true });
+export async function openLedgerForReading(
+  workspace: Pick<LedgerWorkspace, 'root' | 'ledgerPath'>,
+  sleep?: Sleep,
+): Promise<SqlLedger> {
+  const options = { file: workspace.ledgerPath, root: workspace.root, readOnly: true };
+  return withRetriedReads(await retryRead(() => openSqliteLedger(options), sleep), sleep);
 }
