@@ -1,15 +1,24 @@
 /** The day's file: put together from slice files in order of time (UDL-26…30), or found intact from an earlier run. */
 import { stat } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { PipelineError } from '../../core/errors.ts';
 import type { ArtifactFormat } from '../../core/product.ts';
 import { writeAtomically } from '../../storage/atomic-file.ts';
+import { backupFile } from '../../storage/backup.ts';
 import { fileDigest } from '../../storage/file-digest.ts';
 import { readManifest } from '../../storage/manifest.ts';
 import type { DownloadManifest } from '../../storage/manifest.ts';
 import { HeaderTooNarrow, writeBody } from './artifact-body.ts';
 import type { BodyDigest } from './artifact-body.ts';
 import type { SliceFile } from './slice-file.ts';
-import type { DownloadRequest } from './types.ts';
+import type { DownloadLog, DownloadRequest } from './types.ts';
+
+/** Where an artifact goes, and who hears of a file that stood there. */
+interface ArtifactPlace {
+  readonly path: string;
+  readonly log: DownloadLog | undefined;
+}
 
 /**
  * The manifest of an artifact that is there, belongs to this day and holds what the manifest says; null otherwise.
@@ -42,13 +51,13 @@ export async function findIntactArtifact(
  * @param columns - union of the slices' columns
  */
 export function assembleArtifact(
-  path: string,
+  place: ArtifactPlace,
   format: ArtifactFormat,
   files: readonly SliceFile[],
   columns: readonly string[],
   signal?: AbortSignal,
 ): Promise<BodyDigest> {
-  return writeAtomically(path, (file) => writeBody(file, format, files, columns, signal));
+  return writeArtifact(place, (file) => writeBody(file, format, files, columns, signal));
 }
 
 /**
@@ -59,7 +68,7 @@ export function assembleArtifact(
  * @returns null when no slice came, or one with a column that the first one lacks: then no file was written
  */
 export async function assembleMeanwhile(
-  path: string,
+  place: ArtifactPlace,
   format: ArtifactFormat,
   slices: AsyncGenerator<SliceFile, void>,
   signal: AbortSignal,
@@ -68,13 +77,35 @@ export async function assembleMeanwhile(
   if (first.done === true) return null;
   const { columns } = first.value.header;
   try {
-    return await writeAtomically(path, (file) =>
+    return await writeArtifact(place, (file) =>
       writeBody(file, format, startingWith(first.value, slices), columns, signal),
     );
   } catch (error) {
     if (error instanceof HeaderTooNarrow) return null;
     throw error;
   }
+}
+
+/** Another file at the path, a damaged artifact too, is kept before the new one takes its name (SAFE-11). */
+function writeArtifact(
+  { path, log }: ArtifactPlace,
+  fill: (file: FileHandle) => Promise<BodyDigest>,
+): Promise<BodyDigest> {
+  return writeAtomically(path, async (file) => {
+    const digest = await fill(file);
+    if (await isReplacedBy(path, digest)) {
+      const backup = await backupFile(path, join(dirname(path), '_backup'));
+      log?.warn({ path, backup }, 'another file stood where the download goes; it is kept');
+    }
+    return digest;
+  });
+}
+
+/** Whether a file stands at the path that holds something else. */
+async function isReplacedBy(path: string, { sizeBytes, sha256 }: BodyDigest): Promise<boolean> {
+  const found = await stat(path).catch(() => null);
+  if (!found?.isFile()) return false;
+  return found.size !== sizeBytes || (await fileDigest(path)).sha256 !== sha256;
 }
 
 async function* startingWith(first: SliceFile, rest: AsyncIterable<SliceFile>): AsyncGenerator<SliceFile, void> {

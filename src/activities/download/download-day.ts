@@ -60,7 +60,7 @@ async function download(
 
   const columns = unionOfColumns(files);
   const { sizeBytes, sha256 } =
-    assembled ?? (await assembleArtifact(path, product.format, files, columns, hooks.signal));
+    assembled ?? (await assembleArtifact({ path, log: deps.log }, product.format, files, columns, hooks.signal));
   const manifest: DownloadManifest = {
     manifestVersion: 1,
     kind: 'download',
@@ -100,7 +100,7 @@ async function complete(
   if (store.missing.length === 0) return { requests: 0, assembled: null };
   const giveUp = new AbortController();
   const signal = hooks.signal ? AbortSignal.any([hooks.signal, giveUp.signal]) : giveUp.signal;
-  const assembling = assembleMeanwhile(path, product.format, store.inOrder(signal), signal);
+  const assembling = assembleMeanwhile({ path, log: deps.log }, product.format, store.inOrder(signal), signal);
   // A failed pass is told by the pass; what else went wrong is told when it is awaited.
   assembling.catch(() => undefined);
   try {
