@@ -8,18 +8,18 @@ interface Lock {
   >;
 }
 
-function readJson<T>(name: string): T {
-  return JSON.parse(readFileSync(new URL(`../${name}`, import.meta.url), 'utf8')) as T;
+function readJson(name: string): unknown {
+  return JSON.parse(readFileSync(new URL(`../${name}`, import.meta.url), 'utf8'));
 }
 
 describe('npm ci works on a machine with nothing but Node, npm and Python', () => {
   test('better-sqlite3 is not compiled: an npm before 11.19 heeds this line of the lock file alone', () => {
     // After "npm install" rewrote the lock file, put "gypfile": false back into this entry.
-    expect(readJson<Lock>('package-lock.json').packages['node_modules/better-sqlite3']?.gypfile).toBe(false);
+    expect((readJson('package-lock.json') as Lock).packages['node_modules/better-sqlite3']?.gypfile).toBe(false);
   });
 
   test('no other package would be compiled: install scripts belong to known packages', () => {
-    const { packages } = readJson<Lock>('package-lock.json');
+    const { packages } = readJson('package-lock.json') as Lock;
     const scripted = Object.entries(packages).flatMap(([path, { hasInstallScript }]) =>
       hasInstallScript ? [path] : [],
     );
@@ -33,7 +33,7 @@ describe('npm ci works on a machine with nothing but Node, npm and Python', () =
 
   test('the lock file names no registry', () => {
     expect(
-      Object.values(readJson<Lock>('package-lock.json').packages).filter(({ resolved }) => resolved !== undefined),
+      Object.values((readJson('package-lock.json') as Lock).packages).filter(({ resolved }) => resolved !== undefined),
     ).toEqual([]);
   });
 

@@ -28,7 +28,7 @@ export async function uploadProduct(deps: ActivityDependencies, attempt: DayAtte
     const key = relative(deps.workspace.products, file.path).split(sep).join('/');
     const { path: sourcePath, sizeBytes, sha256 } = file;
     const destination = deps.destinationAt(options.uploadTo);
-    const delivered = await destination.deliver({ sourcePath, sizeBytes, sha256, key });
+    const delivered = await destination.deliver({ sourcePath, sizeBytes, sha256, key, owner: product });
     tell({ phase: 'delivered', done: sizeBytes, total: sizeBytes });
 
     const seconds = secondsSince(startedAt);

@@ -1,6 +1,8 @@
+import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { PipelineError } from '../core/errors.ts';
 import { checkRateConfig } from '../core/rate/config.ts';
+import { requireFolder } from '../storage/folders.ts';
 import { runBackfill } from './support/backfill.ts';
 import type { CliContext } from './support/context.ts';
 import type { ExitCode } from './support/exit-codes.ts';
@@ -51,6 +53,7 @@ Example:
     const uploadTo = destinationOf(given);
     const product = flags.productOf(given);
     flags.checkRange(given);
+    await requireFolder(resolve(context.cwd, given.inputDir), 'input');
     end(
       await runBackfill(context, {
         product,

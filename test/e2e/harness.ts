@@ -106,13 +106,11 @@ export function runArgs(place: Place, first: string, last: string, ...more: stri
   return ['run', '--start-date', first, '--end-date', last, ...target, ...pace, ...more];
 }
 
-/** Every file below a folder, hidden ones too: path from there → SHA-256. */
+/** Every file below a folder, hidden ones too but not what a destination notes for itself: path from there → SHA-256. */
 export function fileHashes(folder: string): Record<string, string> {
+  const paths = filesBelow(folder).filter((path) => !relative(folder, path).startsWith('.reachback/'));
   return Object.fromEntries(
-    filesBelow(folder).map((path) => [
-      relative(folder, path),
-      createHash('sha256').update(readFileSync(path)).digest('hex'),
-    ]),
+    paths.map((path) => [relative(folder, path), createHash('sha256').update(readFileSync(path)).digest('hex')]),
   );
 }
 

@@ -79,7 +79,7 @@ describe('reachback run', { timeout: 240_000 }, () => {
     const place = await createPlace();
     const args = runArgs(place, '2025-09-01', '2025-09-01').filter((word) => word !== '--profile' && word !== 'parity');
     expect((await place.run(args)).code).toBe(0);
-    const [product] = filesBelow(place.delivered);
+    const [product] = filesBelow(place.delivered).filter((path) => path.endsWith('.cdf'));
     const validated = await place.run(['cdf', 'validate', product!]);
     expect(validated.stdout).toContain('valid: 0 errors, 0 warnings');
     expect(validated.code).toBe(0);

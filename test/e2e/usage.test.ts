@@ -94,6 +94,11 @@ const CASES: readonly UsageCase[] = [
     args: ['process', ...RANGE, '--input-dir', 'a', '--output-dir', 'b', '--upload-to-s3', '--dry-run'],
     says: ['--upload-to-s3', '--s3-bucket'],
   },
+  {
+    name: 'an input folder that is not there',
+    args: ['process', ...RANGE, '--input-dir', 'nowhere', '--output-dir', 'b'],
+    says: ['nowhere', 'spelling'],
+  },
   { name: 'a missing required flag', args: ['download', ...RANGE], says: ['--output-dir'] },
   {
     name: 'a Temporal address that is none',
