@@ -1,4 +1,4 @@
-import { CLOSED_BREAKER, adaptBreaker, closeIncident, trip } from '../core/rate/breaker.ts';
+import { CLOSED_BREAKER, adaptBreaker, closeIncident, failPass, trip } from '../core/rate/breaker.ts';
 import type { BreakerContext } from '../core/rate/breaker.ts';
 import { checkRateConfig } from '../core/rate/config.ts';
 import type { RateConfig } from '../core/rate/config.ts';
@@ -48,6 +48,7 @@ class SharedGate implements Gate {
   readonly #queue: Waiter[] = [];
   #state: GateState;
   #inFlight = 0;
+  #hasSucceeded = false;
   #stopTimer: (() => void) | null = null;
 
   constructor(config: RateConfig, clock: Clock, random: () => number, store: GateStore | null) {
@@ -100,8 +101,14 @@ class SharedGate implements Gate {
       cooldown: cooldown.untilMs > nowMs ? { untilMs: cooldown.untilMs, why: cooldown.why } : null,
       incident: breaker.incident,
       failedPasses: breaker.failedPasses,
+      hasSucceeded: this.#hasSucceeded,
       stats: this.#receipt.stats(nowMs),
     };
+  }
+
+  failPass(): void {
+    const breaker = failPass(this.#state.breaker, this.#breakerContext());
+    if (breaker !== this.#state.breaker) this.#setState({ ...this.#state, breaker });
   }
 
   closeIncident(id: string): boolean {
@@ -184,15 +191,9 @@ class SharedGate implements Gate {
   }
 
   #apply(outcome: RequestOutcome, startedMs: number): void {
-    const nowMs = this.#clock.now();
-    const random = this.#random();
-    const context: BreakerContext = {
-      startedMs,
-      nowMs,
-      passWaitMs: this.config.passWaitMs,
-      random,
-      incidentId: incidentId(nowMs, random),
-    };
+    const context: BreakerContext = { startedMs, ...this.#breakerContext() };
+    const { nowMs } = context;
+    this.#hasSucceeded ||= outcome.kind === 'success';
     const pace = adaptPace(this.#state.pace, outcome, this.config);
     const cooldown = adaptCooldown(this.#state.cooldown, outcome, startedMs, nowMs);
     let breaker = adaptBreaker(this.#state.breaker, outcome, context);
@@ -202,6 +203,12 @@ class SharedGate implements Gate {
       breaker = trip(breaker, 'rate_limited_too_long', why, context);
     }
     this.#setState({ pace, cooldown, breaker });
+  }
+
+  #breakerContext(): Omit<BreakerContext, 'startedMs'> {
+    const nowMs = this.#clock.now();
+    const random = this.#random();
+    return { nowMs, passWaitMs: this.config.passWaitMs, random, incidentId: incidentId(nowMs, random) };
   }
 
   #setState(state: GateState): void {

@@ -41,6 +41,8 @@ export interface GateSnapshot {
   readonly incident: Incident | null;
   /** Passes that ended in failures since the last success. */
   readonly failedPasses: number;
+  /** Whether the source has given a usable answer since the process began. */
+  readonly hasSucceeded: boolean;
   readonly stats: GateStats;
 }
 
@@ -80,6 +82,11 @@ export interface Gate {
   /** Why a request would be refused now, null when it would not. */
   refusal(): PipelineError | null;
   snapshot(): GateSnapshot;
+  /**
+   * To be called when a caller's pass ended with failures alone and nothing of what it needs was ever answered: counts as a
+   * failed pass even when it was short. Nothing happens when the failures were counted as a pass already.
+   */
+  failPass(): void;
   /** Closes the incident if `id` is the open one; then one request probes the source. @returns whether it was */
   closeIncident(id: string): boolean;
 }

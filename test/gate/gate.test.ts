@@ -225,6 +225,30 @@ describe('SAFE-4: breaker', () => {
     expect(gate.snapshot().incident!.id).not.toBe(first);
   });
 
+  test('a short pass that failed as a whole counts as one, once; one without a failure does not', async () => {
+    const parts = setUp(OPEN);
+    const { clock, gate } = parts;
+    gate.failPass();
+    expect(gate.snapshot()).toMatchObject({ failedPasses: 0, hasSucceeded: false });
+    (await permit(parts)).release(SUCCESS);
+    gate.failPass();
+    expect(gate.snapshot()).toMatchObject({ failedPasses: 0, hasSucceeded: true });
+    for (let pass = 1; pass <= 5; pass += 1) {
+      (await permit(parts)).release(FAILURE);
+      gate.failPass();
+      gate.failPass();
+      expect(gate.snapshot()).toMatchObject({ failedPasses: pass, incident: null });
+      expect(gate.refusal()).toMatchObject({ kind: 'source_unavailable' });
+      await clock.advance(300_000);
+    }
+    (await permit(parts)).release(FAILURE);
+    gate.failPass();
+    expect(gate.refusal()).toMatchObject({ kind: 'source_aborted', context: { reason: 'source_failing' } });
+    const { incident } = gate.snapshot();
+    gate.failPass();
+    expect(gate.snapshot().incident).toEqual(incident);
+  });
+
   test('a success between passes starts the count over', async () => {
     const parts = setUp(OPEN);
     for (let pass = 0; pass < 5; pass += 1) {

@@ -26,7 +26,7 @@ const PROGRESS_EVERY_MS = 1_000;
  * caller records the outcome and then calls `discardSlices`.
  *
  * @throws PipelineError `source_unavailable` with `retryAfterMs` when slices are missing after the pass; `rate_limited`
- *   likewise for pauses above two minutes; `slice_exhausted` when a slice has failed six times or was rejected for good;
+ *   likewise for pauses above two minutes; `slice_exhausted` when a slice alone has failed six times or was rejected for good;
  *   `source_aborted` and `auth_rejected` when the gate is shut (`context.incident`); `disk_full`; `path_owned`
  * @throws the signal's reason when it is aborted
  */
@@ -129,6 +129,7 @@ async function askForMissing(
   const ticker = setInterval(tell, PROGRESS_EVERY_MS);
   try {
     const result = await runPass(deps, product, store, signal, tell);
+    if (result.lastFailure !== null && !isAnswered(store)) deps.gate.failPass();
     const problem = problemAfter(result, store, deps);
     if (problem) throw problem;
     return result.requests;
@@ -136,6 +137,15 @@ async function askForMissing(
     clearInterval(ticker);
     tell();
   }
+}
+
+/**
+ * Whether the source has answered for the day. When it has not, failures are not the slices' own: passes go on until the gate
+ * has counted six of them and stops the run. A slice fails at most once in each, so that one with six failures has seen
+ * a success elsewhere between them, unless the process that counted the passes is gone.
+ */
+function isAnswered({ missing, total }: SliceStore): boolean {
+  return missing.length < total;
 }
 
 /** Why the day is not complete after a pass: what stops the run first, then what ends the day, then what may be tried again. */
@@ -146,7 +156,9 @@ function problemAfter(result: PassResult, store: SliceStore, { gate }: DownloadD
   if (stopped && (!isPipelineError(stopped) || stopped.retry !== 'later')) return withEvidence(stopped, lastFailure);
   const refusal = gate.refusal();
   if (refusal?.retry === 'stop_run') return withEvidence(refusal, lastFailure);
-  if (result.exhausted.length > 0) return exhausted(result, store);
+  if (result.exhausted.length > 0 && (isAnswered(store) || gate.snapshot().hasSucceeded)) {
+    return exhausted(result, store);
+  }
   if (stopped) return withEvidence(stopped, lastFailure);
   const waitMs = backoffMs(gate.config.passWaitMs, Math.max(1, store.mostFailures), Math.random());
   return new PipelineError(

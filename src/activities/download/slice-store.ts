@@ -178,7 +178,7 @@ export class SliceStore {
 
   async #load(freshRun: boolean): Promise<void> {
     const rows = new Map((await this.#ledger.slices(this.#product, this.#day)).map((row) => [row.startMs, row]));
-    // A slice at its limit ended the run before: this one begins anew.
+    // A slice at its limit ended the run before, or the source as a whole failed: it begins anew.
     if (freshRun || [...rows.values()].some((row) => row.status === 'failed' && row.failures >= MOST_SLICE_FAILURES)) {
       await this.#ledger.resetSliceFailures(this.#product, this.#day);
     } else for (const row of rows.values()) this.#failures.set(row.startMs, row.failures);

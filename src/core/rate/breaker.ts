@@ -1,6 +1,7 @@
 /**
  * When asking on would be rude (design §2, SAFE-4): five failures in a row, counted at completion over all slices and
- * days, end a *pass*; six passes without one success trip the breaker, a refusal of the credentials trips it at once.
+ * days, end a *pass*; so do fewer of them when a caller has nothing left to ask for (`failPass`). Six passes without one
+ * success trip the breaker, a refusal of the credentials trips it at once.
  *
  * A trip is an incident with an id. Closing it lets one probe through; its outcome decides. Any success resets everything.
  * 429 counts for nothing here: it has its own pause (`cooldown.ts`).
@@ -69,7 +70,12 @@ export function adaptBreaker(breaker: Breaker, outcome: RequestOutcome, context:
 }
 
 /** Opens an incident; one that is open already stays as it is. */
-export function trip(breaker: Breaker, reason: IncidentReason, why: string, context: BreakerContext): Breaker {
+export function trip(
+  breaker: Breaker,
+  reason: IncidentReason,
+  why: string,
+  context: Pick<BreakerContext, 'nowMs' | 'incidentId'>,
+): Breaker {
   if (breaker.incident) return breaker;
   return { ...CLOSED_BREAKER, incident: { id: context.incidentId, reason, openedMs: context.nowMs, why } };
 }
@@ -89,10 +95,19 @@ function countFailure(breaker: Breaker, context: BreakerContext): Breaker {
   if (breaker.probing) return trip(breaker, 'source_failing', 'the probe failed', context);
   if (context.startedMs <= breaker.passEndedMs) return breaker;
   const failuresInARow = breaker.failuresInARow + 1;
-  if (failuresInARow < FAILURES_END_PASS) return { ...breaker, failuresInARow };
+  const counted = { ...breaker, failuresInARow };
+  return failuresInARow < FAILURES_END_PASS ? counted : failPass(counted, context);
+}
+
+/**
+ * Ends the pass, whatever its length, when it has failures and no success; otherwise nothing changes. For callers whose own
+ * pass, with fewer requests than end one, has failed as a whole: four slices of a day would else count for nothing.
+ */
+export function failPass(breaker: Breaker, context: Omit<BreakerContext, 'startedMs'>): Breaker {
+  if (breaker.incident || breaker.failuresInARow === 0) return breaker;
   const failedPasses = breaker.failedPasses + 1;
   if (failedPasses >= PASSES_TRIP) {
-    const why = `${failedPasses} passes in a row ended after ${FAILURES_END_PASS} failures without one success between`;
+    const why = `${failedPasses} passes in a row ended in failures without one success between`;
     return trip(breaker, 'source_failing', why, context);
   }
   const waitMs = backoffMs(context.passWaitMs, failedPasses, context.random);

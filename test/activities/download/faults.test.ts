@@ -198,6 +198,85 @@ describe('UDL-22, SAFE-4: what does not pass sees a bounded number of requests',
     },
   );
 
+  const OUTAGES: readonly (readonly [string, Script])[] = [
+    ['answers 500', (response) => send(response, 500, 'no')],
+    ['refuses connections', () => undefined],
+  ];
+
+  /** A server that is gone: its port is closed. */
+  async function goneSource(): Promise<UdlSource> {
+    const gone = await startScriptedServer(GOOD);
+    await gone.close();
+    return testSource(gone.url);
+  }
+
+  test.for(OUTAGES.flatMap(([name, fault]) => [1, 2, 5].map((days) => [name, days, fault] as const)))(
+    'design §2: a source that always %s stops the run of one sensor over %d days, within 6 × (5 + 3) requests',
+    async ([name, days, fault]) => {
+      server.script = fault;
+      const failing = name === 'answers 500' ? source : await goneSource();
+      let sent = 0;
+      const fetchSlice: UdlSource['fetchSlice'] = (query, hooks) => {
+        sent += 1;
+        return failing.fetchSlice(query, hooks);
+      };
+      const watched: UdlSource = { host: failing.host, fetchSlice, recycle: () => undefined, close: async () => {} };
+      const own = { ...deps, source: watched };
+      const running = Array.from({ length: days }, (_, offset) =>
+        drive({ ...own, ledger: memoryLedger() }, { ...ONE, day: addDays(DAY, offset) }),
+      );
+      for (const outcome of await Promise.allSettled(running)) {
+        expect(outcome).toMatchObject({ status: 'rejected', reason: { kind: 'source_aborted' } });
+      }
+      // Every slice of a single day is asked for once in each of six passes.
+      const [least, most] = days === 1 ? [6 * 4, 6 * 4] : [6, 6 * (5 + 3)];
+      expect(sent).toBeGreaterThanOrEqual(least);
+      expect(sent).toBeLessThanOrEqual(most);
+      if (failing !== source) await failing.close();
+    },
+  );
+
+  test('after a restart failures of the process before do not end the day while the source has said nothing yet', async () => {
+    server.script = (response) => send(response, 500, 'no');
+    for (let pass = 0; pass < 5; pass += 1) {
+      deps = { ...deps, gate: openGate() };
+      await expect(downloadDay(deps, ONE)).rejects.toMatchObject({ kind: 'source_unavailable' });
+    }
+    expect(ledger.rows.get(START)).toMatchObject({ failures: 5 });
+    deps = { ...deps, gate: openGate() };
+    await expect(downloadDay(deps, ONE)).rejects.toMatchObject({ kind: 'source_unavailable' });
+    const before = server.seen.length;
+    server.script = GOOD;
+    expect(await drive(deps, ONE)).toMatchObject({ outcome: 'done', sha256: undisturbed });
+    expect(server.seen.length - before).toBe(4);
+  });
+
+  test('a day that alone fails is given up while other days are answered', async () => {
+    server.script = (response, request) =>
+      request.startMs < START + 86_400_000 ? send(response, 500, 'no') : GOOD(response, request);
+    await drive({ ...deps, ledger: memoryLedger() }, { ...ONE, day: addDays(DAY, 1) });
+    const other = setInterval(() => {
+      void deps.gate.acquire().then(
+        (permit) => permit.release({ kind: 'success' }),
+        () => undefined,
+      );
+    }, 1);
+    const error: unknown = await drive(deps, ONE).catch((caught: unknown) => caught);
+    clearInterval(other);
+    expect(error).toMatchObject({ kind: 'slice_exhausted' });
+  });
+
+  test('--retry-failed with one bad slice left: six requests, then the day is FAILED; the source is not blamed', async () => {
+    server.script = (response, request) =>
+      request.startMs === START ? send(response, 500, 'no') : GOOD(response, request);
+    await expect(drive(deps, ONE)).rejects.toMatchObject({ kind: 'slice_exhausted' });
+    const before = server.seen.length;
+    const restarted = { ...deps, gate: openGate() };
+    await expect(drive(restarted, ONE)).rejects.toMatchObject({ kind: 'slice_exhausted' });
+    expect(server.seen.length - before).toBe(6);
+    expect(restarted.gate.snapshot()).toMatchObject({ incident: null, hasSucceeded: false });
+  });
+
   test('a source that only answers 429 sees at most 30 × 4 requests, then the run is paused; no slice counts as failed', async () => {
     const factor = 200_000;
     deps = { ...deps, gate: openGate({ initialRate: 5, minRate: 0.5, maxRate: 25 }, fastClock(factor)) };
