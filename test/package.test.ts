@@ -38,8 +38,8 @@ describe('npm ci works on a machine with nothing but Node, npm and Python', () =
   });
 
   test('every version is pinned', () => {
-    const { dependencies, devDependencies, overrides } =
-      readJson<Record<string, Record<string, string>>>('package.json');
+    const named = readJson('package.json') as Record<string, Record<string, string>>;
+    const { dependencies, devDependencies, overrides } = named;
     for (const version of Object.values({ ...dependencies, ...devDependencies, ...overrides })) {
       expect(version).toMatch(/^\d+\.\d+\.\d+/);
     }

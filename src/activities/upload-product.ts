@@ -29,6 +29,7 @@ export async function uploadProduct(deps: ActivityDependencies, attempt: DayAtte
     const { path: sourcePath, sizeBytes, sha256 } = file;
     const destination = deps.destinationAt(options.uploadTo);
     const delivered = await destination.deliver({ sourcePath, sizeBytes, sha256, key, owner: product });
+    if (delivered.warning !== undefined) deps.log.warn({ day, uri: delivered.uri }, delivered.warning);
     tell({ phase: 'delivered', done: sizeBytes, total: sizeBytes });
 
     const seconds = secondsSince(startedAt);

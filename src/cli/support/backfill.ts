@@ -223,7 +223,7 @@ function announce(context: CliContext, session: Session, { handle, runId, how }:
 
 function stopMessage(pause: RangePause | null, { handle }: Engagement): string {
   return [
-    `The range ${handle.workflowId} is paused: ${pause?.reason ?? 'no reason given'}.`,
+    `The range ${handle.workflowId} is paused: ${(pause?.reason ?? 'no reason given').replace(/\.$/, '')}.`,
     ...(pause?.hint === undefined ? [] : [`  → ${pause.hint}`]),
     '  → What is left was not attempted. The same command goes on from here once the cause is gone.',
   ].join('\n');
