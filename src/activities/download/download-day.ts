@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { PipelineError, isPipelineError } from '../../core/errors.ts';
+import type { ErrorContext } from '../../core/errors.ts';
 import { artifactFileName, artifactPrefix, parseProductSlug } from '../../core/product.ts';
 import type { Product } from '../../core/product.ts';
 import { backoffMs } from '../../core/rate/breaker.ts';
@@ -19,13 +20,18 @@ import type { DownloadDependencies, DownloadHooks, DownloadOutcome, DownloadRequ
 
 const PROGRESS_EVERY_MS = 1_000;
 
+/** Requests sent, those of earlier calls included. */
+interface RequestCount {
+  requests: number;
+}
+
 /**
  * Downloads what is missing of one day in one pass, and puts the artifact together when nothing is missing any more.
  *
  * Idempotent: an intact artifact with its manifest is reported without a request, intact slice files are taken over. The
  * caller records the outcome and then calls `discardSlices`.
  *
- * @throws PipelineError `source_unavailable` with `retryAfterMs` when slices are missing after the pass; `rate_limited`
+ * @throws PipelineError, with `context.requests` as the outcome has it: `source_unavailable` with `retryAfterMs` when slices are missing after the pass; `rate_limited`
  *   likewise for pauses above two minutes; `slice_exhausted` when a slice alone has failed six times or was rejected for good;
  *   `source_aborted` and `auth_rejected` when the gate is shut (`context.incident`); `disk_full`; `path_owned`
  * @throws the signal's reason when it is aborted
@@ -35,28 +41,44 @@ export async function downloadDay(
   request: DownloadRequest,
   hooks: DownloadHooks = {},
 ): Promise<DownloadOutcome> {
+  const sent: RequestCount = { requests: request.requestsBefore ?? 0 };
   try {
-    return await download(deps, request, hooks);
+    return await download(deps, request, hooks, sent);
   } catch (error) {
-    throw storageError(error);
+    throw withRequests(storageError(error), sent);
   }
+}
+
+function withRequests(error: unknown, { requests }: RequestCount): unknown {
+  return isPipelineError(error) ? enriched(error, error.message, { ...error.context, requests }) : error;
+}
+
+/** The same error with another text or more context. */
+function enriched(error: PipelineError, message: string, context: ErrorContext): PipelineError {
+  const { kind, hint, retryAfterMs } = error;
+  return new PipelineError(kind, message, {
+    context,
+    ...(hint === undefined ? {} : { hint }),
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    cause: error,
+  });
 }
 
 async function download(
   deps: DownloadDependencies,
   request: DownloadRequest,
   hooks: DownloadHooks,
+  sent: RequestCount,
 ): Promise<DownloadOutcome> {
   const product = parseProductSlug(request.product);
   const path = join(deps.folders.downloads, artifactFileName(product, request.day));
   const intact = await findIntactArtifact(path, request);
-  if (intact) return { outcome: 'done', path, requests: 0, adopted: true, ...facts(intact) };
+  if (intact) return { outcome: 'done', path, ...sent, adopted: true, ...facts(intact) };
 
   const store = await SliceStore.open(deps, request, daySlices(request.day, product.sensor, request.sliceMode));
-  const { requests, assembled } = await complete(deps, product, store, hooks, path);
+  const assembled = await complete(deps, product, store, hooks, sent, path);
   const files = store.files.filter(({ header }) => header.counts.records > 0);
-  if (files.length === 0)
-    return { outcome: 'no_data', reason: noData(product, request), slices: store.total, requests };
+  if (files.length === 0) return { outcome: 'no_data', reason: noData(product, request), slices: store.total, ...sent };
 
   const columns = unionOfColumns(files);
   const { sizeBytes, sha256 } =
@@ -78,7 +100,7 @@ async function download(
     outsideSlice: store.files.reduce((sum, { header }) => sum + header.outside, 0),
   };
   await writeManifest(path, manifest);
-  return { outcome: 'done', path, requests, adopted: false, ...facts(manifest) };
+  return { outcome: 'done', path, ...sent, adopted: false, ...facts(manifest) };
 }
 
 function facts({ sizeBytes, sha256, counts, columns, slices, emptySlices, outsideSlice }: DownloadManifest) {
@@ -88,24 +110,25 @@ function facts({ sizeBytes, sha256, counts, columns, slices, emptySlices, outsid
 /**
  * Asks for what is missing, and puts the artifact together meanwhile as far as slices follow each other.
  *
- * @returns `assembled` null when the artifact is still to be made, now that all slices are there
+ * @returns null when the artifact is still to be made, now that all slices are there
  */
 async function complete(
   deps: DownloadDependencies,
   product: Product,
   store: SliceStore,
   hooks: DownloadHooks,
+  sent: RequestCount,
   path: string,
-): Promise<{ requests: number; assembled: BodyDigest | null }> {
-  if (store.missing.length === 0) return { requests: 0, assembled: null };
+): Promise<BodyDigest | null> {
+  if (store.missing.length === 0) return null;
   const giveUp = new AbortController();
   const signal = hooks.signal ? AbortSignal.any([hooks.signal, giveUp.signal]) : giveUp.signal;
   const assembling = assembleMeanwhile({ path, log: deps.log }, product.format, store.inOrder(signal), signal);
   // A failed pass is told by the pass; what else went wrong is told when it is awaited.
   assembling.catch(() => undefined);
   try {
-    const requests = await askForMissing(deps, product, store, hooks);
-    return { requests, assembled: await assembling };
+    await askForMissing(deps, product, store, hooks, sent);
+    return await assembling;
   } catch (error) {
     giveUp.abort(error);
     await assembling.catch(() => undefined);
@@ -113,26 +136,30 @@ async function complete(
   }
 }
 
-/** One pass with progress. @returns the number of requests when nothing is missing any more; throws otherwise */
+/** One pass with progress. @throws when slices are missing after it */
 async function askForMissing(
   deps: DownloadDependencies,
   product: Product,
   store: SliceStore,
   { signal, onProgress }: DownloadHooks,
-): Promise<number> {
+  sent: RequestCount,
+): Promise<void> {
   const tell = (): void => {
     const { rate, cooldown } = deps.gate.snapshot();
     const waiting = cooldown && { until: new Date(cooldown.untilMs).toISOString(), why: cooldown.why };
-    onProgress?.({ ...store.progress, rate, ...(waiting && { waiting }) });
+    onProgress?.({ ...store.progress, ...sent, rate, ...(waiting && { waiting }) });
   };
   tell();
   const ticker = setInterval(tell, PROGRESS_EVERY_MS);
   try {
-    const result = await runPass(deps, product, store, signal, tell);
+    const result = await runPass(deps, product, store, {
+      signal,
+      onRequest: () => (sent.requests += 1),
+      onSlice: tell,
+    });
     if (result.lastFailure !== null && !isAnswered(store)) deps.gate.failPass();
     const problem = problemAfter(result, store, deps);
     if (problem) throw problem;
-    return result.requests;
   } finally {
     clearInterval(ticker);
     tell();
@@ -186,13 +213,7 @@ function exhausted({ exhausted: slices, lastFailure }: PassResult, { total }: Sl
 /** The gate's word with what led to it. */
 function withEvidence(error: Error, lastFailure: string | null): Error {
   if (!isPipelineError(error) || lastFailure === null || error.message.includes(lastFailure)) return error;
-  const { kind, hint, context, retryAfterMs } = error;
-  return new PipelineError(kind, `${error.message} The latest failure: ${lastFailure}`, {
-    context,
-    ...(hint === undefined ? {} : { hint }),
-    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-    cause: error,
-  });
+  return enriched(error, `${error.message} The latest failure: ${lastFailure}`, error.context);
 }
 
 function noData(product: Product, { day }: DownloadRequest): string {

@@ -12,8 +12,15 @@ import { MOST_SLICE_FAILURES } from './slice-store.ts';
 import type { SliceStore } from './slice-store.ts';
 import type { DownloadDependencies } from './types.ts';
 
+export interface PassHooks {
+  readonly signal: AbortSignal | undefined;
+  /** A request leaves now. */
+  readonly onRequest: () => void;
+  /** A slice is finished. */
+  readonly onSlice: () => void;
+}
+
 export interface PassResult {
-  readonly requests: number;
   /** Slices that have failed as often as they may. */
   readonly exhausted: readonly Slice[];
   /** The latest failure's detail; null when nothing failed. */
@@ -26,16 +33,14 @@ export async function runPass(
   deps: DownloadDependencies,
   product: Product,
   store: SliceStore,
-  signal: AbortSignal | undefined,
-  onSlice: () => void,
+  hooks: PassHooks,
 ): Promise<PassResult> {
-  const pass = new Pass(deps, product, store, signal, onSlice);
+  const pass = new Pass(deps, product, store, hooks);
   await pass.run();
   return pass;
 }
 
 class Pass implements PassResult {
-  requests = 0;
   readonly exhausted: Slice[] = [];
   lastFailure: string | null = null;
   stopped: Error | null = null;
@@ -43,23 +48,17 @@ class Pass implements PassResult {
   readonly #product: Product;
   readonly #store: SliceStore;
   readonly #signal: AbortSignal | undefined;
-  readonly #onSlice: () => void;
+  readonly #hooks: PassHooks;
   readonly #queue: Slice[];
   /** Ends waiting at the gate when the pass is stopped; requests under way are finished and kept. */
   readonly #waiting = new AbortController();
 
-  constructor(
-    deps: DownloadDependencies,
-    product: Product,
-    store: SliceStore,
-    signal: AbortSignal | undefined,
-    onSlice: () => void,
-  ) {
+  constructor(deps: DownloadDependencies, product: Product, store: SliceStore, hooks: PassHooks) {
     this.#deps = deps;
     this.#product = product;
     this.#store = store;
-    this.#signal = signal;
-    this.#onSlice = onSlice;
+    this.#signal = hooks.signal;
+    this.#hooks = hooks;
     this.#queue = store.missing;
   }
 
@@ -98,7 +97,7 @@ class Pass implements PassResult {
   }
 
   async #ask(slice: Slice, permit: Permit): Promise<void> {
-    this.requests += 1;
+    this.#hooks.onRequest();
     let answer: SliceAnswer;
     try {
       const onHeader = (header: AnswerHeader): void => reportHeader(permit, header);
@@ -119,7 +118,7 @@ class Pass implements PassResult {
         throw storageError(error);
       });
       if (answer.kind === 'data') this.#deps.source.recycle(answer.block);
-      this.#onSlice();
+      this.#hooks.onSlice();
     }
   }
 

@@ -27,6 +27,8 @@ export interface DownloadRequest {
   readonly sliceMode: SliceMode;
   /** First pass of a new run of the day: failures of earlier runs are forgotten. */
   readonly freshRun?: boolean;
+  /** Requests that earlier calls of the same stage sent: every figure of requests begins with them. Default 0. */
+  readonly requestsBefore?: number;
 }
 
 export interface DownloadProgress {
@@ -36,6 +38,8 @@ export interface DownloadProgress {
   readonly records: number;
   /** Bytes of the answers so far, transport decoding undone. */
   readonly bytes: number;
+  /** Sent so far, those of earlier calls (`requestsBefore`) included. */
+  readonly requests: number;
   /** Requests per second that the gate allows now. */
   readonly rate: number;
   /** Set while nothing may be asked: until when (ISO 8601 UTC) and why. */
@@ -63,7 +67,7 @@ export type DownloadOutcome =
       readonly emptySlices: number;
       /** Records that came outside their slice and were dropped. */
       readonly outsideSlice: number;
-      /** Requests that this call sent. */
+      /** Sent by this call and those before (`requestsBefore`). */
       readonly requests: number;
       /** The artifact was there already, intact. */
       readonly adopted: boolean;

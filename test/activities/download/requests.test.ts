@@ -1,0 +1,73 @@
+/** How many requests a day took is told over all calls of its stage, also by those that end in an error. */
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { downloadDay } from '../../../src/activities/download/index.ts';
+import type {
+  DownloadDependencies,
+  DownloadProgress,
+  DownloadRequest,
+} from '../../../src/activities/download/index.ts';
+import type { UdlSource } from '../../../src/sources/udl/index.ts';
+import { send, startScriptedServer } from '../../sources/udl/scripted-server.ts';
+import type { ScriptedServer } from '../../sources/udl/scripted-server.ts';
+import { ARCHIVE, DAY, START, answerFrom, makeWorkspace, memoryLedger, openGate, testSource } from './set-up.ts';
+import type { Workspace } from './set-up.ts';
+
+const ONE: DownloadRequest = { product: 'reach-101/quicklook', day: DAY, sliceMode: 'half-open' };
+const GOOD = answerFrom(ARCHIVE);
+
+let server: ScriptedServer;
+let source: UdlSource;
+let folders: Workspace;
+let deps: DownloadDependencies;
+
+beforeAll(async () => {
+  server = await startScriptedServer(GOOD);
+  source = testSource(server.url);
+});
+
+beforeEach(async () => {
+  server.script = GOOD;
+  folders = await makeWorkspace();
+  deps = { gate: openGate(), source, ledger: memoryLedger(), folders };
+});
+
+afterEach(() => folders.remove());
+
+afterAll(async () => {
+  await source.close();
+  await server.close();
+});
+
+test('a call that fails tells its requests in the error, the next one goes on counting from there', async () => {
+  server.script = (response, request) =>
+    request.startMs === START ? send(response, 500, 'no') : GOOD(response, request);
+  const error: unknown = await downloadDay(deps, ONE).catch((caught: unknown) => caught);
+  expect(error).toMatchObject({ kind: 'source_unavailable', context: { requests: 4 } });
+  await expect(downloadDay(deps, { ...ONE, requestsBefore: 4 })).rejects.toMatchObject({ context: { requests: 5 } });
+  server.script = GOOD;
+  const told: DownloadProgress[] = [];
+  const done = await downloadDay(
+    deps,
+    { ...ONE, requestsBefore: 5 },
+    { onProgress: (progress) => told.push(progress) },
+  );
+  expect(done).toMatchObject({ outcome: 'done', requests: 6 });
+  expect(told[0]).toMatchObject({ requests: 5, slicesDone: 3 });
+  expect(told.at(-1)).toMatchObject({ requests: 6, slicesDone: 4 });
+  expect(await downloadDay(deps, { ...ONE, requestsBefore: 6 })).toMatchObject({ adopted: true, requests: 6 });
+});
+
+test('a stopped run keeps its incident beside the count', async () => {
+  server.script = (response) => send(response, 401, 'no');
+  deps = { ...deps, gate: openGate({ maxConcurrentRequests: 1 }) };
+  await expect(downloadDay(deps, { ...ONE, requestsBefore: 7 })).rejects.toMatchObject({
+    kind: 'auth_rejected',
+    hint: expect.stringContaining('BASICAUTH') as string,
+    context: { requests: 8, incident: expect.any(String) as string },
+  });
+});
+
+test('a day without data tells them too', async () => {
+  server.script = answerFrom([]);
+  expect(await downloadDay(deps, { ...ONE, requestsBefore: 3 })).toMatchObject({ outcome: 'no_data', requests: 7 });
+});
