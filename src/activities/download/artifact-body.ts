@@ -12,7 +12,8 @@ import type { SliceFile } from './slice-file.ts';
 const PIECE_BYTES = 1 << 20;
 /** Rows that are written at once when a slice's columns differ from the day's. */
 const ROWS_AT_ONCE = 500;
-const CSV_NOTATION = { record_delimiter: '\r\n', quoted_match: /[\r\n]/ };
+/** How rows are written everywhere. */
+export const CSV_NOTATION = { record_delimiter: '\r\n', quoted_match: /[\r\n]/ };
 
 /** Finished slices with records, ascending; they may come while the first ones are being written. */
 export type SliceFiles = Iterable<SliceFile> | AsyncIterable<SliceFile>;

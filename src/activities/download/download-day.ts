@@ -4,7 +4,6 @@ import type { ErrorContext } from '../../core/errors.ts';
 import { artifactFileName, artifactPrefix, parseProductSlug } from '../../core/product.ts';
 import type { Product } from '../../core/product.ts';
 import { backoffMs } from '../../core/rate/breaker.ts';
-import type { RecordCounts } from '../../core/records/counts.ts';
 import { daySlices } from '../../core/slices.ts';
 import { addDays, dayStartMs } from '../../core/time/day.ts';
 import { SOFTWARE } from '../../core/version.ts';
@@ -12,10 +11,11 @@ import { writeManifest } from '../../storage/manifest.ts';
 import type { DownloadManifest } from '../../storage/manifest.ts';
 import type { BodyDigest } from './artifact-body.ts';
 import { assembleArtifact, assembleMeanwhile, findIntactArtifact, unionOfColumns } from './artifact.ts';
-import { interval, runPass, storageError } from './pass.ts';
+import { runPass, storageError } from './pass.ts';
 import type { PassResult } from './pass.ts';
-import type { SliceFile } from './slice-file.ts';
+import { interval } from './slice-file.ts';
 import { SliceStore } from './slice-store.ts';
+import { sumOfCounts } from './sum-of-counts.ts';
 import type { DownloadDependencies, DownloadHooks, DownloadOutcome, DownloadRequest } from './types.ts';
 
 const PROGRESS_EVERY_MS = 1_000;
@@ -92,7 +92,7 @@ async function download(
     sizeBytes,
     sha256,
     writer: SOFTWARE.reach,
-    counts: sumOfCounts(files),
+    counts: sumOfCounts(files.map(({ header }) => header.counts)),
     columns,
     sliceMode: request.sliceMode,
     slices: store.total,
@@ -219,19 +219,4 @@ function withEvidence(error: Error, lastFailure: string | null): Error {
 function noData(product: Product, { day }: DownloadRequest): string {
   const [start, end] = [day, addDays(day, 1)].map((each) => new Date(dayStartMs(each)).toISOString());
   return `The source has no ${product.descriptor} records of ${artifactPrefix(product)} between ${start} and ${end}.`;
-}
-
-/** Slices are disjoint in time, so are their readings. */
-function sumOfCounts(files: readonly SliceFile[]): RecordCounts {
-  const perSensor = new Map<string, number>();
-  let records = 0;
-  let distinctReadings = 0;
-  for (const { header } of files) {
-    records += header.counts.records;
-    distinctReadings += header.counts.distinctReadings;
-    for (const [id, count] of Object.entries(header.counts.recordsPerSensor))
-      perSensor.set(id, (perSensor.get(id) ?? 0) + count);
-  }
-  const recordsPerSensor = Object.fromEntries([...perSensor].toSorted(([a], [b]) => (a < b ? -1 : 1)));
-  return { records, distinctReadings, recordsPerSensor };
 }

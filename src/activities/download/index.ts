@@ -1,8 +1,8 @@
 /**
  * The download of one day without the engine: which slices are missing, one pass over them through the gate, slice files,
- * the artifact and its manifest. It never asks twice for a slice in a pass, waits for nothing but the gate, and writes no
- * telemetry: when a pass leaves slices missing it throws, and who called decides about the next one. Start reading with
- * `download-day.ts`.
+ * the artifact and its manifest. It never asks twice for a slice in a pass (in halves when the answer may have been cut),
+ * waits for nothing but the gate, and writes no telemetry: when a pass leaves slices missing it throws, and who called decides
+ * about the next one. Start reading with `download-day.ts`.
  */
 export { downloadDay } from './download-day.ts';
 export { discardSlices } from './slice-store.ts';

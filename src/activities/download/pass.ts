@@ -1,5 +1,6 @@
 /**
- * One pass over the missing slices of a day: each is asked for at most once, except after a 429, which is no failure.
+ * One pass over the missing slices of a day: each is asked for at most once, except after a 429, which is no failure, and in
+ * halves when the answer may have been cut.
  * Failed slices are left, the others finished, until the gate refuses or a slice is beyond help.
  */
 import { PipelineError, isPipelineError } from '../../core/errors.ts';
@@ -8,6 +9,8 @@ import type { Slice } from '../../core/slices.ts';
 import type { Permit } from '../../gate/index.ts';
 import type { AnswerHeader, SliceAnswer, SliceFailure } from '../../sources/udl/index.ts';
 import { explainFsError, errorCode } from '../../storage/folders.ts';
+import { askInHalves } from './capped-slice.ts';
+import { interval } from './slice-file.ts';
 import { MOST_SLICE_FAILURES } from './slice-store.ts';
 import type { SliceStore } from './slice-store.ts';
 import type { DownloadDependencies } from './types.ts';
@@ -97,6 +100,29 @@ class Pass implements PassResult {
   }
 
   async #ask(slice: Slice, permit: Permit): Promise<void> {
+    const answer = await askInHalves(slice, await this.#exchange(slice, permit), {
+      format: this.#product.format,
+      ask: async (half) => {
+        this.#deps.log?.info(
+          { slice: interval(half) },
+          'half of a slice with as many records as a server may give at most',
+        );
+        return this.#exchange(half, await this.#deps.gate.acquire(this.#waiting.signal));
+      },
+      recycle: (block) => this.#deps.source.recycle(block),
+    });
+    if (answer.kind === 'failed') await this.#failed(slice, answer);
+    else if (answer.kind !== 'cancelled') {
+      await this.#store.put(slice, answer).catch((error: unknown) => {
+        throw storageError(error);
+      });
+      if (answer.kind === 'data') this.#deps.source.recycle(answer.block);
+      this.#hooks.onSlice();
+    }
+  }
+
+  /** One request. Its permit is released when this returns. */
+  async #exchange(slice: Slice, permit: Permit): Promise<SliceAnswer> {
     this.#hooks.onRequest();
     let answer: SliceAnswer;
     try {
@@ -107,19 +133,10 @@ class Pass implements PassResult {
       permit.release({ kind: 'cancelled' });
       throw error;
     }
-    if (answer.kind === 'cancelled') {
-      permit.release({ kind: 'cancelled' });
-    } else if (answer.kind === 'failed') {
-      release(permit, answer.failure, answer.httpStatus);
-      await this.#failed(slice, answer);
-    } else {
-      permit.release({ kind: 'success' });
-      await this.#store.put(slice, answer).catch((error: unknown) => {
-        throw storageError(error);
-      });
-      if (answer.kind === 'data') this.#deps.source.recycle(answer.block);
-      this.#hooks.onSlice();
-    }
+    if (answer.kind === 'cancelled') permit.release({ kind: 'cancelled' });
+    else if (answer.kind === 'failed') release(permit, answer.failure, answer.httpStatus);
+    else permit.release({ kind: 'success' });
+    return answer;
   }
 
   async #failed(slice: Slice, answer: Extract<SliceAnswer, { kind: 'failed' }>): Promise<void> {
@@ -168,11 +185,6 @@ function release(permit: Permit, { kind, retryAfter, date }: SliceFailure, httpS
     const penalty = kind === 'timeout' || kind === 'connection_failed' || httpStatus === 503;
     permit.release({ kind: 'failure', penalty, headers: retryAfter === null ? null : headers });
   }
-}
-
-/** `00:05:00..00:10:00` of the interval kept. */
-export function interval({ startMs, endMs }: Slice): string {
-  return [startMs, endMs].map((ms) => new Date(ms).toISOString().slice(11, 19)).join('..');
 }
 
 /** An error of the file system as the pipeline's own where the operator can do something. */

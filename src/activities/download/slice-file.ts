@@ -125,3 +125,8 @@ export async function keepRejected(
   await writeFile(path, start);
   return path;
 }
+
+/** `00:05:00..00:10:00` of the interval kept. */
+export function interval({ startMs, endMs }: { startMs: number; endMs: number }): string {
+  return [startMs, endMs].map((ms) => new Date(ms).toISOString().slice(11, 19)).join('..');
+}
