@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { Context } from '@temporalio/activity';
 import { PipelineError } from '../core/errors.ts';
+import type { StageHeartbeat } from '../core/backfill/types.ts';
 import { expectedRecords, parseProductSlug } from '../core/product.ts';
 import { availabilityPct } from '../core/records/counts.ts';
 import type { ActivityDependencies } from './dependencies.ts';
@@ -15,26 +16,29 @@ import type { DayAttempt, StageResult } from './types.ts';
  * @throws ApplicationFailure `source_unavailable` when slices are missing after this pass (the engine tries again), and
  *   the kinds that give the day up or stop the run
  */
-export async function downloadWindow(deps: ActivityDependencies, attempt: DayAttempt): Promise<StageResult> {
+export async function downloadWindow(deps: ActivityDependencies, dayAttempt: DayAttempt): Promise<StageResult> {
   return await withHeartbeat(async (signal, tell) => {
     const startedAt = performance.now();
-    const { product, day, options } = attempt.input;
+    const { product, day, options } = dayAttempt.input;
     if (!deps.source) throw withoutToken();
-    const stage = stageAttempt(attempt, 'download');
+    const stage = stageAttempt(dayAttempt, 'download');
     await deps.ledger.openStage(stage);
     await deps.telemetry.flush();
+    const { attempt, heartbeatDetails } = Context.current().info;
+    const before = heartbeatDetails as StageHeartbeat | undefined;
     const outcome = await downloadDay(
       { gate: deps.gate, source: deps.source, ledger: deps.ledger, folders: deps.workspace, log: deps.log },
-      { product, day, sliceMode: options.sliceMode, freshRun: Context.current().info.attempt === 1 },
+      { product, day, sliceMode: options.sliceMode, freshRun: attempt === 1, requestsBefore: before?.requests ?? 0 },
       {
         signal,
-        onProgress: ({ slicesDone, slicesTotal, records, bytes, rate, waiting }) =>
+        onProgress: ({ slicesDone, slicesTotal, records, bytes, requests, rate, waiting }) =>
           tell({
             phase: 'slices',
             done: slicesDone,
             total: slicesTotal,
             records,
             bytes,
+            requests,
             rate,
             ...(waiting && { waiting }),
           }),

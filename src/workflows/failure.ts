@@ -10,6 +10,7 @@ export interface FailureDetails {
   readonly incident?: string;
   readonly stage?: Stage;
   readonly stagesDone?: readonly Stage[];
+  readonly requests?: number;
 }
 
 const MAX_MESSAGE = 300;
@@ -25,6 +26,7 @@ export function dayFailureOf(error: unknown, stage: Stage): DayFailure {
       message: cause.message.slice(0, MAX_MESSAGE),
       ...(details.hint === undefined ? {} : { hint: details.hint }),
       ...(details.incident === undefined ? {} : { incident: details.incident }),
+      ...(details.requests === undefined ? {} : { requests: details.requests }),
       ...(details.stagesDone === undefined ? {} : { stagesDone: details.stagesDone }),
     };
   }

@@ -31,7 +31,9 @@ export async function processDay(input: DayInput): Promise<DayResult> {
     }
   } catch (error) {
     if (isCancellation(error)) throw error;
-    const failure = { ...dayFailureOf(error, stage), stagesDone: result.stagesDone };
+    const ended = dayFailureOf(error, stage);
+    const requests = (ended.requests ?? 0) + (result.requests ?? 0);
+    const failure = { ...ended, requests, stagesDone: result.stagesDone };
     // A stop of the whole run says nothing about this day: it stays open, neither failed nor done.
     if (!stopsRun(failure)) await recordDay({ ...attempt, failure });
     log.warn('day not done', { ...failure });

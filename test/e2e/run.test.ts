@@ -118,6 +118,7 @@ describe('reachback run', { timeout: 240_000 }, () => {
     expect(failed.code).toBe(1);
     expect(failed.stdout).toContain('failed=1');
     expect(failed.stdout).toContain('2025-09-02 download:');
+    expect(failed.stdout).toContain(`requests=${3 * 288 + 5} `);
     expect(place.simulator.stats().requests).toBe(3 * 288 + 5);
 
     const skipped = await place.run(runArgs(place, '2025-09-01', '2025-09-03'), fast);

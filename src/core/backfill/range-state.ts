@@ -265,7 +265,11 @@ export function stopsRun({ kind }: DayFailure): boolean {
 /** A day that ended badly: given up, or, when the error stops the run, put back and the range paused. */
 export function applyDayFailed(state: RangeState, day: Day, failure: DayFailure): void {
   const { kind } = failure;
-  state.totals = { ...state.totals, stages: countStages(state.totals.stages, failure.stagesDone ?? []) };
+  state.totals = {
+    ...state.totals,
+    stages: countStages(state.totals.stages, failure.stagesDone ?? []),
+    requests: state.totals.requests + (failure.requests ?? 0),
+  };
   if (stopsRun(failure)) {
     state.recheck.push(day);
     state.pause ??= {

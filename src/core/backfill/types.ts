@@ -117,6 +117,8 @@ export interface DayFailure {
   readonly message: string;
   /** What the operator should do, when the error knew. */
   readonly hint?: string;
+  /** Requests that this run of the day sent to the source before it ended. */
+  readonly requests?: number;
   /** Stages that this run of the day had brought to an end before. */
   readonly stagesDone?: readonly Stage[];
   /** The gate's incident that stopped the run, to be closed by `resume`. */
@@ -131,6 +133,8 @@ export interface StageHeartbeat {
   readonly total: number;
   readonly records?: number;
   readonly bytes?: number;
+  /** Requests sent by this and earlier attempts; the next attempt counts on from here. */
+  readonly requests?: number;
   /** Requests per second that the gate allows now. */
   readonly rate?: number;
   /** Set while nothing moves on purpose: until when (ISO 8601 UTC) and why. */
