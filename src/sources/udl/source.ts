@@ -186,7 +186,7 @@ class FetchThread {
       this.#worker = null;
       const orders = [...this.#orders.values()];
       this.#orders.clear();
-      const reason = cause instanceof Error ? `: ${cause.message}` : '';
+      const reason = cause instanceof Error ? `: ${cause.message.replace(/\.$/, '')}` : '';
       for (const { resolve, reject } of orders) {
         if (this.#closed) {
           resolve({ kind: 'cancelled', httpStatus: null, bodyBytes: 0, seconds: 0 });

@@ -339,6 +339,7 @@ describe("failures that are not the source's", () => {
       row.startMs === START ? Promise.reject(full) : ledger.putSlice(row);
     await expect(downloadDay({ ...deps, ledger: { ...ledger, putSlice } }, ONE)).rejects.toMatchObject({
       kind: 'disk_full',
+      message: 'The download cannot be written: no space left on the device (ENOSPC).',
       retry: 'stop_run',
       hint: expect.stringContaining('resume'),
     });
