@@ -64,7 +64,7 @@ async function runDays(ground: Ground): Promise<DayRun> {
   let watch: ReturnType<typeof watchTree> | undefined;
   const range = ['--start-date', ground.days[0]!, '--end-date', ground.days.at(-1)!, '--concurrency', '2'];
   const places = ['--workspace', workspace, '--upload-to', pathToFileURL(delivered).href];
-  const { startedMs, endedMs } = await run(REACHBACK, ['run', ...range, ...places, ...OPEN_GATE], {
+  const { startedMs, endedMs } = await run(REACHBACK, ['run', ...range, ...places, '--profile', 'istp', ...OPEN_GATE], {
     env: {
       ...programEnvironment(source.url),
       BENCH_LOOP_FILE: loopFile,

@@ -110,7 +110,7 @@ export class Ground {
     return this.#dayFile;
   }
 
-  /** A full day's product of the `parity` profile, built when no case has left one. */
+  /** A full day's product, whichever profile; built when no case has left one. */
   async product(): Promise<string> {
     if (this.#product === null) {
       this.say('building a day as input');
