@@ -10,7 +10,7 @@ const IN_FLIGHT = 4;
 
 function paced(place: Place): string[] {
   const pace = ['--max-concurrent-requests', String(IN_FLIGHT), '--initial-rate', '1000', '--max-rate', '1000'];
-  const target = ['--workspace', place.workspace, '--upload-to', `file://${place.delivered}`];
+  const target = ['--workspace', place.workspace, '--upload-to', `file://${place.delivered}`, '--profile', 'parity'];
   return ['run', '--start-date', '2025-09-01', '--end-date', '2025-09-02', ...target, ...pace];
 }
 
