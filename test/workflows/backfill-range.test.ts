@@ -96,6 +96,7 @@ describe('a range of days', () => {
           message: 'slice 00:05 failed 6 times',
           hint: 'look at it',
           stagesDone: [],
+          requests: 0,
         },
       ]);
       expect(world.failed).toEqual(['2025-09-02']);
