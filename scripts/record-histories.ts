@@ -6,7 +6,8 @@ import { ensureTemporalBinary } from '../src/embedded/temporal-binary.ts';
 import { SCENARIOS, playScenario } from '../test/replay/scenarios.ts';
 import { startTestServer } from '../test/workflows/harness.ts';
 
-const folder = fileURLToPath(new URL('../test/histories/', import.meta.url));
+const root = fileURLToPath(new URL('../', import.meta.url));
+const folder = join(root, 'test/histories/');
 
 process.env['TEMPORAL_CLI_PATH'] = (await ensureTemporalBinary(process.env)).path;
 const env = await startTestServer();
@@ -16,7 +17,9 @@ try {
     const former = (await readdir(folder)).filter((file) => file.startsWith(`${name}.`));
     for (const run of await playScenario(env, name)) {
       const file = `${run.name}.json`;
-      await writeFile(join(folder, file), `${JSON.stringify(JSON.parse(run.json))}\n`);
+      // Stack traces carry the path of the checkout that recorded them.
+      const json = JSON.stringify(JSON.parse(run.json)).replaceAll(root, '/reachback/');
+      await writeFile(join(folder, file), `${json}\n`);
       console.log(`recorded ${file}: ${run.json.length} characters`);
       former.splice(0, former.length, ...former.filter((old) => old !== file));
     }
