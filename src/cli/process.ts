@@ -1,25 +1,22 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { PipelineError } from '../core/errors.ts';
-import { checkRateConfig } from '../core/rate/config.ts';
 import { requireFolder } from '../storage/folders.ts';
 import { runBackfill } from './support/backfill.ts';
 import type { CliContext } from './support/context.ts';
 import type { ExitCode } from './support/exit-codes.ts';
 import * as flags from './support/flags.ts';
+import { addRangeCommandFlags, backfillCommand } from './support/range-command.ts';
+import type { RangeCommandFlags } from './support/range-command.ts';
 
-type Flags = flags.RangeFlags &
-  flags.RunFlags &
-  flags.OutputFlags &
+type Flags = RangeCommandFlags &
   flags.ProfileFlags & {
     readonly inputDir: string;
     readonly outputDir: string;
-    readonly telemetryFile?: string;
     readonly uploadToS3?: boolean;
     readonly s3Bucket?: string;
     readonly uploadTo?: string;
     readonly awsRegion?: string;
-    readonly spaceCheck: boolean;
   };
 
 /** `reachback process`: the last two stages, with the reference's flags (spec/cli.md §3). */
@@ -37,12 +34,9 @@ export function addProcessCommand(program: Command, context: CliContext, end: (c
     .option('--upload-to <uri>', 'deliver products to file:///dir')
     .option('--upload-to-s3', 'deliver to the bucket named by --s3-bucket')
     .option('--s3-bucket <name>', 'bucket for --upload-to-s3')
-    .option('--aws-region <region>', 'region of the bucket')
-    .option('--no-space-check', 'start although the estimate says that the disk is too small');
-  flags.addRangeFlags(command);
-  flags.addRunFlags(command);
+    .option('--aws-region <region>', 'region of the bucket');
+  addRangeCommandFlags(command);
   flags.addProfileFlag(command, 'parity');
-  flags.addOutputFlags(command);
   command.addHelpText(
     'after',
     `
@@ -51,36 +45,11 @@ Example:
   );
   command.action(async (given: Flags) => {
     const uploadTo = destinationOf(given);
-    const product = flags.productOf(given);
-    flags.checkRange(given);
+    const place = { downloads: given.inputDir, products: given.outputDir };
+    const { profile } = given;
+    const backfill = backfillCommand(context, given, { mode: 'process', place, uploadTo, profile, pacing: null });
     await requireFolder(resolve(context.cwd, given.inputDir), 'input');
-    end(
-      await runBackfill(context, {
-        product,
-        first: given.startDate,
-        last: given.endDate,
-        options: {
-          mode: 'process',
-          retryFailed: given.retryFailed ?? false,
-          uploadTo,
-          profile: given.profile,
-          sliceMode: 'half-open',
-          limitDays: given.limitDays ?? null,
-        },
-        concurrency: given.concurrency,
-        workspace: {
-          downloads: given.inputDir,
-          products: given.outputDir,
-          telemetryFile: given.telemetryFile,
-          cwd: context.cwd,
-        },
-        pacing: checkRateConfig({ passWaitMs: context.environment.passWaitMs }),
-        dryRun: given.dryRun ?? false,
-        attach: given.attach ?? false,
-        checkSpace: given.spaceCheck,
-        output: given,
-      }),
-    );
+    end(await runBackfill(context, backfill));
   });
 }
 

@@ -3,18 +3,12 @@ import { runBackfill } from './support/backfill.ts';
 import type { CliContext } from './support/context.ts';
 import type { ExitCode } from './support/exit-codes.ts';
 import * as flags from './support/flags.ts';
+import { addRangeCommandFlags, backfillCommand } from './support/range-command.ts';
+import type { RangeCommandFlags } from './support/range-command.ts';
 
-type Flags = flags.RangeFlags &
-  flags.RunFlags &
-  flags.OutputFlags &
+type Flags = RangeCommandFlags &
   flags.PacingFlags &
-  flags.ProfileFlags &
-  flags.SliceFlags & {
-    readonly workspace: string;
-    readonly uploadTo?: string;
-    readonly telemetryFile?: string;
-    readonly spaceCheck: boolean;
-  };
+  flags.ProfileFlags & { readonly workspace: string; readonly uploadTo?: string };
 
 /** `reachback run`: all four stages of every day of a range. */
 export function addRunCommand(program: Command, context: CliContext, end: (code: ExitCode) => void): void {
@@ -27,14 +21,11 @@ export function addRunCommand(program: Command, context: CliContext, end: (code:
     )
     .option('--workspace <dir>', 'folder for downloads, products and the ledger', './data')
     .option('--upload-to <uri>', 'deliver products to file:///dir; without it nothing is delivered')
-    .option('--telemetry-file <path>', 'telemetry CSV (default: download_telemetry.csv beside the downloads)')
-    .option('--no-space-check', 'start although the estimate says that the disk is too small');
-  flags.addRangeFlags(command);
-  flags.addRunFlags(command);
+    .option('--telemetry-file <path>', 'telemetry CSV (default: download_telemetry.csv beside the downloads)');
+  addRangeCommandFlags(command);
   flags.addProfileFlag(command, 'istp');
   flags.addSlicesFlag(command);
   flags.addPacingFlags(command);
-  flags.addOutputFlags(command);
   command.addHelpText(
     'after',
     `
@@ -46,29 +37,13 @@ Examples:
 Exit codes: 0 all done, 1 some days failed, 2 usage or configuration, 3 the source stopped the run.`,
   );
   command.action(async (given: Flags) => {
-    const product = flags.productOf(given);
-    flags.checkRange(given);
+    const { uploadTo = null, profile } = given;
+    const place = { dir: given.workspace };
     end(
-      await runBackfill(context, {
-        product,
-        first: given.startDate,
-        last: given.endDate,
-        options: {
-          mode: 'run',
-          retryFailed: given.retryFailed ?? false,
-          uploadTo: given.uploadTo ?? null,
-          profile: given.profile,
-          sliceMode: given.slices,
-          limitDays: given.limitDays ?? null,
-        },
-        concurrency: given.concurrency,
-        workspace: { dir: given.workspace, telemetryFile: given.telemetryFile, cwd: context.cwd },
-        pacing: flags.pacingOf(given, context.environment.passWaitMs),
-        dryRun: given.dryRun ?? false,
-        attach: given.attach ?? false,
-        checkSpace: given.spaceCheck,
-        output: given,
-      }),
+      await runBackfill(
+        context,
+        backfillCommand(context, given, { mode: 'run', place, uploadTo, profile, pacing: given }),
+      ),
     );
   });
 }

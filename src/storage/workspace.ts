@@ -49,11 +49,12 @@ export interface Workspace extends WorkspacePaths {
   readonly name: string;
 }
 
-/** What the command line names: a workspace, or the folders of `download` and `process`. Relative to `cwd`. */
-export type WorkspaceRequest = (
+export type WorkspacePlace =
   | { readonly dir: string }
-  | { readonly downloads: string; readonly products?: string | undefined }
-) & {
+  | { readonly downloads: string; readonly products?: string | undefined };
+
+/** What the command line names: a workspace, or the folders of `download` and `process`. Relative to `cwd`. */
+export type WorkspaceRequest = WorkspacePlace & {
   readonly telemetryFile?: string | undefined;
   /** Default: the process's working folder. */
   readonly cwd?: string;

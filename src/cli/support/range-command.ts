@@ -1,0 +1,60 @@
+/** What `run`, `download` and `process` have in common: the same flags, mapped to a backfill in one place. */
+import type { Command } from 'commander';
+import type { Profile, RunMode } from '../../core/backfill/types.ts';
+import { checkRateConfig } from '../../core/rate/config.ts';
+import type { WorkspacePlace } from '../../storage/workspace.ts';
+import type { BackfillCommand } from './backfill.ts';
+import type { CliContext } from './context.ts';
+import * as flags from './flags.ts';
+
+export type RangeCommandFlags = flags.RangeFlags &
+  flags.RunFlags &
+  flags.OutputFlags &
+  Partial<flags.SliceFlags> & {
+    readonly telemetryFile?: string;
+    readonly spaceCheck: boolean;
+  };
+
+/** What the commands do not share. */
+export interface OwnPart {
+  readonly mode: RunMode;
+  readonly place: WorkspacePlace;
+  readonly uploadTo: string | null;
+  readonly profile: Profile;
+  /** Null for a command that sends no requests. */
+  readonly pacing: flags.PacingFlags | null;
+}
+
+export function addRangeCommandFlags(command: Command): Command {
+  command.option('--no-space-check', 'start although the estimate says that the disk is too small');
+  flags.addRangeFlags(command);
+  flags.addRunFlags(command);
+  return flags.addOutputFlags(command);
+}
+
+/** @throws PipelineError `config_invalid` naming the flag */
+export function backfillCommand(context: CliContext, given: RangeCommandFlags, own: OwnPart): BackfillCommand {
+  const { passWaitMs } = context.environment;
+  const product = flags.productOf(given);
+  flags.checkRange(given);
+  return {
+    product,
+    first: given.startDate,
+    last: given.endDate,
+    options: {
+      mode: own.mode,
+      retryFailed: given.retryFailed ?? false,
+      uploadTo: own.uploadTo,
+      profile: own.profile,
+      sliceMode: given.slices ?? 'half-open',
+      limitDays: given.limitDays ?? null,
+    },
+    concurrency: given.concurrency,
+    workspace: { ...own.place, telemetryFile: given.telemetryFile, cwd: context.cwd },
+    pacing: own.pacing === null ? checkRateConfig({ passWaitMs }) : flags.pacingOf(own.pacing, passWaitMs),
+    dryRun: given.dryRun ?? false,
+    attach: given.attach ?? false,
+    checkSpace: given.spaceCheck,
+    output: given,
+  };
+}
