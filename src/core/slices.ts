@@ -27,6 +27,8 @@ export interface Slice {
   /** Ends of the `obTime=a..b` that is sent. */
   readonly queryStartMs: number;
   readonly queryEndMs: number;
+  /** Whether the ends are sent to the millisecond; else to the second (UDL-4). */
+  readonly milliseconds?: boolean;
 }
 
 const SECOND_MS = 1_000;

@@ -1,6 +1,8 @@
 /**
- * Answers that may have been cut: a server that gives at most 10,000 records says nothing about those it leaves out. Such
- * an interval is asked for again in two halves, and these in halves where needed, until every answer is below the cap.
+ * Answers that may have been cut: a server that gives at most so many records says nothing about those it leaves out. An
+ * answer with 10,000 records or more, or with a round number of thousands, is suspected of it: its interval is asked for
+ * again in two halves, and these in halves where needed. The halves prove a round number to be natural: a server that gave
+ * n records at once has not cut an answer with fewer than n.
  */
 import { createHash } from 'node:crypto';
 import { parse } from 'csv-parse/sync';
@@ -14,8 +16,11 @@ import { sumOfCounts } from './sum-of-counts.ts';
 
 /** With as many records or more an answer may be a server's most, not all there are. */
 const RECORDS_CAP = 10_000;
-/** Instants are sent in whole seconds (UDL-4). */
-const SHORTEST_MS = 1_000;
+/** Limits of servers are round: an answer with a multiple of this may be one's most. */
+const ROUND = 1_000;
+/** Instants have milliseconds; less cannot be asked for. */
+const SHORTEST_MS = 1;
+const SECOND_MS = 1_000;
 
 type Data = Extract<SliceAnswer, { kind: 'data' }>;
 type Answered = Exclude<SliceAnswer, { kind: 'failed' | 'cancelled' }>;
@@ -29,53 +34,78 @@ export interface CappedSliceHooks {
 }
 
 /**
- * The answer itself when it is below the cap; else what the halves of its slice answer, joined in order of time.
+ * The answer itself when it was not cut; else what the halves of its slice answer, joined in order of time.
  *
- * @returns `failed` or `cancelled` as soon as a half is; `failed` as `wrong_kind` when one second holds the cap, or the
- *   halves less than the whole: records are never left out in silence
+ * @param uncutBelow - records that the server has given in one answer: fewer are no cut answer unless they reach the cap
+ * @returns `failed` or `cancelled` as soon as a half is; `failed` as `wrong_kind` when one millisecond holds the cap, or
+ *   the halves less than the whole: records are never left out in silence
  */
-export async function askInHalves(slice: Slice, answer: SliceAnswer, hooks: CappedSliceHooks): Promise<SliceAnswer> {
-  if (answer.kind !== 'data' || received(answer) < RECORDS_CAP) return answer;
+export async function askInHalves(
+  slice: Slice,
+  answer: SliceAnswer,
+  hooks: CappedSliceHooks,
+  uncutBelow = 0,
+): Promise<SliceAnswer> {
+  if (answer.kind !== 'data' || !mayBeCut(received(answer), uncutBelow)) return answer;
   hooks.recycle(answer.block);
   const halves = halve(slice);
   if (!halves) {
-    return failed(answer, `one second holds ${received(answer)} records, which may not be all: cannot ask for less`);
+    return failed(
+      answer,
+      `${instant(slice.queryStartMs)}..${instant(slice.queryEndMs)} holds ${received(answer)} records, which may not be all: cannot ask for less than a millisecond`,
+    );
   }
   const parts: Answered[] = [];
   for (const half of halves) {
     // The second half waits: when the first fails, it need not be asked for.
-    const part = await askInHalves(half, await hooks.ask(half), hooks);
+    const part = await askInHalves(half, await hooks.ask(half), hooks, received(answer));
     if (part.kind === 'failed' || part.kind === 'cancelled') return part;
     parts.push(part);
   }
   const data = parts.filter((part) => part.kind === 'data');
-  const inHalves = data.reduce((sum, part) => sum + received(part), 0);
-  if (inHalves < received(answer)) {
-    return failed(answer, `${interval(slice)} held ${received(answer)} records at once, but ${inHalves} in two halves`);
+  const inHalves = data.reduce((sum, { counts }) => sum + counts.records, 0);
+  if (inHalves < answer.counts.records) {
+    return failed(
+      answer,
+      `${interval(slice)} held ${answer.counts.records} records at once, but ${inHalves} in two halves`,
+    );
   }
   const joined = join(parts, data, hooks.format);
   for (const { block } of data) hooks.recycle(block);
   return joined;
 }
 
+function mayBeCut(records: number, uncutBelow: number): boolean {
+  if (records >= RECORDS_CAP) return true;
+  return records >= Math.max(ROUND, uncutBelow) && records % ROUND === 0;
+}
+
+function instant(ms: number): string {
+  return new Date(ms).toISOString().slice(11, 23);
+}
+
 function received({ counts, outside }: Data): number {
   return counts.records + outside;
 }
 
-/** Both keep half-open intervals that meet at a whole second; null when there is none between. */
+/** Both keep half-open intervals that meet at a whole second while there is one between; null below a millisecond. */
 function halve({ startMs, endMs, queryStartMs, queryEndMs }: Slice): [Slice, Slice] | null {
-  const half = Math.floor((queryEndMs - queryStartMs) / 2 / SHORTEST_MS) * SHORTEST_MS;
+  const lengthMs = queryEndMs - queryStartMs;
+  const stepMs = lengthMs >= 2 * SECOND_MS ? SECOND_MS : SHORTEST_MS;
+  const half = Math.floor(lengthMs / 2 / stepMs) * stepMs;
   if (half <= 0) return null;
   const middle = queryStartMs + half;
+  const precision = stepMs < SECOND_MS ? ({ milliseconds: true } as const) : {};
   return [
-    { startMs, endMs: middle, queryStartMs, queryEndMs: middle },
-    { startMs: middle, endMs, queryStartMs: middle, queryEndMs },
+    { startMs, endMs: middle, queryStartMs, queryEndMs: middle, ...precision },
+    { startMs: middle, endMs, queryStartMs: middle, queryEndMs, ...precision },
   ];
 }
 
 /** @param data - those of `parts` with records; at least one */
 function join(parts: readonly Answered[], data: readonly Data[], format: ArtifactFormat): Data {
   const kept = data.filter(({ counts }) => counts.records > 0);
+  const last = parts.at(-1);
   const columns = [...new Set(kept.flatMap((part) => part.columns))];
   const block =
     format === 'csv'
@@ -90,7 +120,8 @@ function join(parts: readonly Answered[], data: readonly Data[], format: Artifac
     sha256: createHash('sha256').update(block).digest('hex'),
     columns,
     counts: sumOfCounts(data.map(({ counts }) => counts)),
-    outside: data.reduce((sum, part) => sum + part.outside, 0),
+    // What the other parts hold beyond their ends came again with the part behind it.
+    outside: last?.kind === 'data' ? last.outside : 0,
   };
 }
 

@@ -1,4 +1,5 @@
 /** The request for one slice (UDL-1…4). Pure. */
+import type { Slice } from '../../core/slices.ts';
 import type { SliceQuery } from './answer.ts';
 
 const RESOURCE = '/udl/spaceenvobservation';
@@ -6,7 +7,7 @@ const RESOURCE = '/udl/spaceenvobservation';
 /** Path and query below the base URL, parameters in the order of UDL-2. */
 export function slicePath({ product, slice }: SliceQuery): string {
   const parameters: [string, string][] = [
-    ['obTime', `${timestamp(slice.queryStartMs)}..${timestamp(slice.queryEndMs)}`],
+    ['obTime', obTimeRange(slice)],
     ...(product.sensor === 'ALL' ? [] : [['idSensor', product.sensor] as [string, string]]),
     ['source', 'Aerospace'],
     ['dataMode', 'REAL'],
@@ -16,9 +17,13 @@ export function slicePath({ product, slice }: SliceQuery): string {
   return `${RESOURCE}?${parameters.map(([name, value]) => `${name}=${encodeValue(value)}`).join('&')}`;
 }
 
-/** `YYYY-MM-DDTHH:MM:SS.000Z`; sub-seconds are cut off, never rounded (UDL-4). */
-function timestamp(ms: number): string {
-  return `${new Date(ms).toISOString().slice(0, 19)}.000Z`;
+/** `YYYY-MM-DDTHH:MM:SS.000Z..…`; sub-seconds are cut off, never rounded (UDL-4), unless the slice needs them. */
+function obTimeRange({ queryStartMs, queryEndMs, milliseconds = false }: Slice): string {
+  const [start, end] = [queryStartMs, queryEndMs].map((ms) => {
+    const text = new Date(ms).toISOString();
+    return milliseconds ? text : `${text.slice(0, 19)}.000Z`;
+  });
+  return `${start}..${end}`;
 }
 
 /** Percent-encoded, except `:` and `.`, which are legal in a query and which the server is used to (UDL-D12). */

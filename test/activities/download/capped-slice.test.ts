@@ -1,13 +1,14 @@
-/** A source that cuts its answers at 10,000 records without a word costs requests, never records. */
+/** A source that cuts its answers without a word (at 10,000 records, or at a round number of thousands) costs requests, never records. */
 import { readFile } from 'node:fs/promises';
 import { parse } from 'csv-parse/sync';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { startSimulator } from '../../../simulator/simulator.ts';
 import { downloadDay } from '../../../src/activities/download/index.ts';
 import type { DownloadDependencies, DownloadRequest } from '../../../src/activities/download/index.ts';
 import type { UdlSource } from '../../../src/sources/udl/index.ts';
 import { send, sendJson, startScriptedServer } from '../../sources/udl/scripted-server.ts';
 import type { Script, ScriptedServer } from '../../sources/udl/scripted-server.ts';
-import { DAY, START, drive, makeWorkspace, memoryLedger, openGate, record, testSource } from './set-up.ts';
+import { DAY, START, makeWorkspace, memoryLedger, openGate, record, testSource } from './set-up.ts';
 import type { TestLedger, TestRecord, Workspace } from './set-up.ts';
 
 const CSV: DownloadRequest = { product: 'reach-101/quicklook', day: DAY, sliceMode: 'half-open' };
@@ -44,12 +45,12 @@ function series(count: number, fromMs: number, stepMs: number, extra: Record<str
   return Array.from({ length: count }, (_, index) => record(fromMs + index * stepMs, extra));
 }
 
-/** Gives the first 10,000 records of what was asked for and keeps silent about the others. */
-function cappedAnswer(archive: readonly TestRecord[]): Script {
+/** Gives the first `cap` records of what was asked for and keeps silent about the others. */
+function cappedAnswer(archive: readonly TestRecord[], cap = CAP): Script {
   const times = archive.map(({ obTime }) => Date.parse(obTime));
   return (response, { startMs, endMs }) => {
     const inRange = archive.filter((_, index) => times[index]! >= startMs && times[index]! <= endMs);
-    sendJson(response, inRange.slice(0, CAP));
+    sendJson(response, inRange.slice(0, cap));
   };
 }
 
@@ -103,12 +104,78 @@ test('9,999 records are an answer like any other', async () => {
   expect(server.seen).toHaveLength(4);
 });
 
-test('a second that holds the cap is a named failure: nothing is kept as if it were all', async () => {
-  server.script = cappedAnswer(series(12_000, 1_000, 0.05));
-  const error: unknown = await drive(deps, CSV).catch((caught: unknown) => caught);
-  expect(error).toMatchObject({ kind: 'slice_exhausted' });
-  expect((error as Error).message).toContain('one second holds 10000 records');
+test('more than the cap within one second is asked for in milliseconds', async () => {
+  const archive = series(12_000, 1_000, 0.05).map((each, index) => ({ ...each, id: String(index) }));
+  server.script = cappedAnswer(archive);
+  expect(await ids(CSV)).toEqual(archive.map(({ id }) => id));
+  expect(server.seen.some(({ url }) => /obTime=[^&]*\.\d*[1-9]\d*Z/.test(url))).toBe(true);
+});
+
+test('a millisecond that holds the cap is a named failure: nothing is kept as if it were all', async () => {
+  server.script = cappedAnswer(series(12_000, 1_000, 0.00001));
+  const error: unknown = await downloadDay(deps, CSV).catch((caught: unknown) => caught);
+  expect(error).toMatchObject({ kind: 'source_unavailable' });
+  expect((error as Error).message).toMatch(/00:00:0(0.999..00:00:01.000|1.000..00:00:01.001) holds 10000 records/);
   expect(ledger.rows.get(START)).toMatchObject({ status: 'failed', errorKind: 'wrong_kind' });
+});
+
+test('a server that knows seconds only is found out, not believed', async () => {
+  const capped = cappedAnswer(series(12_000, 1_000, 0.05));
+  server.script = (response, request) => {
+    const [startMs, endMs] = [request.startMs, request.endMs].map((ms) => Math.floor(ms / 1_000) * 1_000);
+    capped(response, { ...request, startMs: startMs!, endMs: endMs! });
+  };
+  await expect(downloadDay(deps, CSV)).rejects.toMatchObject({
+    kind: 'source_unavailable',
+    message: expect.stringMatching(/held 10000 records at once, but \d+ in two halves|cannot ask for less/) as string,
+  });
+});
+
+describe('answers with a round number of thousands', () => {
+  test.for([1_000, 2_000, 5_000, 7_000])('a server that cuts at %i without a word loses no record', async (cap) => {
+    const archive = [...series(21_600, 0, 1_000), ...series(cap, 2 * QUARTER_MS + 5_000, 1_000)];
+    server.script = cappedAnswer(archive, cap);
+    expect(await ids(CSV)).toEqual(archive.map(({ id }) => id));
+  });
+
+  test('a natural round number is proved by its two halves, round or not, and costs no more', async () => {
+    server.script = cappedAnswer([...series(4_000, 0, 5_400), ...series(3_000, QUARTER_MS + 5_000, 1_000)]);
+    expect(await ids(CSV)).toHaveLength(7_000);
+    // 4,000 in two halves of 2,000; 3,000, all in the first of each two halves until they spread over two.
+    const [even, crowded] = [0, 1].map(
+      (slice) => server.seen.filter(({ startMs }) => Math.floor((startMs - START) / QUARTER_MS) === slice).length,
+    );
+    expect(even).toBe(3);
+    expect(crowded).toBe(1 + 2 * 3);
+    expect(server.seen).toHaveLength(3 + 7 + 2);
+  });
+
+  test('a round number in one instant is a named failure, not a loop', async () => {
+    server.script = cappedAnswer(series(3_000, 1_000, 0.00001));
+    const error: unknown = await downloadDay(deps, CSV).catch((caught: unknown) => caught);
+    expect((error as Error).message).toMatch(/00:00:0(0.999..00:00:01.000|1.000..00:00:01.001) holds 3000 records/);
+    expect(server.seen.length).toBeLessThan(70);
+  });
+
+  test('999 and 1,001 records are answers like any other', async () => {
+    server.script = cappedAnswer([...series(999, 0, 1_000), ...series(1_001, QUARTER_MS + 1_000, 1_000)]);
+    expect(await ids(CSV)).toHaveLength(2_000);
+    expect(server.seen).toHaveLength(4);
+  });
+});
+
+describe('the simulated source with a silent cap', () => {
+  test.for([1_000, 5_000, 10_000])('at %i records a day comes whole', { timeout: 60_000 }, async (cap) => {
+    const simulator = await startSimulator({ sensors: ['REACH-101'], cadenceS: 4, cap });
+    onTestFinished(() => simulator.close());
+    const simulated = testSource(simulator.url);
+    onTestFinished(() => simulated.close());
+    const done = await downloadDay({ ...deps, source: simulated }, CSV);
+    const { records } = simulator.expectedDay(DAY, { descriptor: 'QUICKLOOK', idSensor: 'REACH-101' });
+    expect(records).toBeGreaterThan(4 * cap);
+    expect(done).toMatchObject({ outcome: 'done', counts: { records } });
+    expect(simulator.stats().slicesRepeated).toBe(0);
+  });
 });
 
 test('halves that hold less than the whole are a named failure', async () => {

@@ -29,3 +29,9 @@ test('UDL-4: sub-seconds are cut off, never rounded', () => {
   const path = slicePath({ product: ALL, slice: { ...slice, queryEndMs: slice.queryEndMs + 999 } });
   expect(path).toContain('..2026-01-01T00:05:00.000Z&');
 });
+
+test('UDL-D7: a part of a second is asked for to the millisecond', () => {
+  const startMs = slice.startMs + 250;
+  const part = { startMs, endMs: startMs + 250, queryStartMs: startMs, queryEndMs: startMs + 250, milliseconds: true };
+  expect(slicePath({ product: ALL, slice: part })).toContain('=2026-01-01T00:00:00.250Z..2026-01-01T00:00:00.500Z&');
+});
