@@ -28,6 +28,10 @@ const VARIABLES = z.object({
     .regex(/^[^\s/]+:\d+$/, 'expected host:port, such as 127.0.0.1:7233')
     .optional(),
   TEMPORAL_NAMESPACE: z.string().optional(),
+  REACHBACK_LEDGER_URL: z
+    .string()
+    .regex(/^(sqlite:|postgres(ql)?:\/\/)./, 'expected an address that begins with postgres:// or sqlite:')
+    .optional(),
   REACHBACK_PASS_WAIT_MS: z.coerce.number().int().min(1).max(300_000).default(5_000),
   REACHBACK_REQUEST_TIMEOUT_MS: z.coerce.number().int().min(100).max(3_600_000).default(120_000),
   REACHBACK_THREADS: z.coerce.number().int().min(1).max(64).default(2),
@@ -38,17 +42,21 @@ const EXPECTED: Record<keyof z.infer<typeof VARIABLES>, string> = {
   UDL_BASE_URL: 'the address of the UDL, such as https://unifieddatalibrary.com',
   TEMPORAL_ADDRESS: 'host:port of a Temporal server, or nothing for the embedded one',
   TEMPORAL_NAMESPACE: 'a namespace of that server',
+  REACHBACK_LEDGER_URL:
+    'postgres://user:password@host:5432/database, sqlite:/path/file.db, or nothing for a file in the workspace',
   REACHBACK_PASS_WAIT_MS: 'milliseconds before the first retry of a failed pass, 1 to 300000',
   REACHBACK_REQUEST_TIMEOUT_MS: 'milliseconds for connecting and between bytes, 100 to 3600000',
   REACHBACK_THREADS: 'threads that fetch and scan, 1 to 64',
 };
 
 /** Variables that hold secrets: their values never appear in an error text. */
-const SECRETS = new Set(['BASICAUTH']);
+const SECRETS = new Set(['BASICAUTH', 'REACHBACK_LEDGER_URL']);
 
 export interface Environment {
   /** The UDL's Authorization value, null when none is set. */
   readonly token: Secret | null;
+  /** Where the ledger is; null for a file in the workspace. May hold a password. */
+  readonly ledgerUrl: Secret | null;
   /** Without a trailing slash. */
   readonly udlBaseUrl: string;
   /** Whether a Temporal server of the operator's is configured; otherwise the embedded one is used. */
@@ -75,6 +83,7 @@ export function readEnvironment(processEnv: Readonly<Record<string, string | und
   const { data } = parsed;
   return Object.freeze({
     token: data.BASICAUTH === undefined ? null : new Secret(data.BASICAUTH),
+    ledgerUrl: data.REACHBACK_LEDGER_URL === undefined ? null : new Secret(data.REACHBACK_LEDGER_URL),
     udlBaseUrl: data.UDL_BASE_URL,
     externalTemporal: data.TEMPORAL_ADDRESS !== undefined,
     temporalNamespace: data.TEMPORAL_NAMESPACE ?? 'default',

@@ -24,6 +24,8 @@ export interface WorkerSettings {
   readonly workspace: Workspace;
   readonly namespace: string;
   readonly udlBaseUrl: string;
+  /** Where the ledger is; null for a file in the workspace. */
+  readonly ledgerUrl: Secret | null;
   /** Null for a worker that only builds and delivers. */
   readonly token: Secret | null;
   readonly pacing: RateConfig;
@@ -130,7 +132,11 @@ async function openResources(
 ): Promise<{ deps: ActivityDependencies; close(): Promise<void> }> {
   const { workspace } = settings;
   await Promise.all([workspace.downloads, workspace.products].map((folder) => removeLeftovers(folder)));
-  const { ledger, telemetry } = await openLedger({ workspace, onNotice: (notice) => log.warn(notice) });
+  const { ledger, telemetry } = await openLedger({
+    workspace,
+    url: settings.ledgerUrl,
+    onNotice: (notice) => log.warn(notice),
+  });
   // A telemetry file that cannot be carried on is refused before any work.
   await telemetry.flush();
   const gate = createGate({ config: settings.pacing });

@@ -22,6 +22,7 @@ describe('configuration', () => {
   test('design §6: defaults when nothing is set', async () => {
     expect(readEnvironment({}, await temporaryFolder())).toEqual({
       token: null,
+      ledgerUrl: null,
       udlBaseUrl: 'https://unifieddatalibrary.com',
       externalTemporal: false,
       temporalNamespace: 'default',

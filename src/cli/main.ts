@@ -46,9 +46,10 @@ const COMMANDS = [
 export async function runCli(args: readonly string[]): Promise<ExitCode> {
   let code: ExitCode = EXIT.ok;
   let token: Secret | null = null;
+  let ledgerUrl: Secret | null = null;
   try {
     const context = createContext();
-    token = context.environment.token;
+    ({ token, ledgerUrl } = context.environment);
     const program = createProgram(context, (ended) => {
       code = ended;
     });
@@ -58,7 +59,8 @@ export async function runCli(args: readonly string[]): Promise<ExitCode> {
     }
     await program.parseAsync(args, { from: 'user' });
   } catch (error) {
-    const text = describeError(error, token);
+    const words = describeError(error, token);
+    const text = ledgerUrl?.redact(words) ?? words;
     if (text !== '') process.stderr.write(`${text}\n`);
     return exitCodeOf(error);
   }

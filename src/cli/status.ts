@@ -1,7 +1,6 @@
-import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import type { RangeProgress } from '../core/backfill/range-state.ts';
-import { openLedgerForReading } from '../ledger/index.ts';
+import { openLedgerIfAny } from '../ledger/index.ts';
 import type { FailureRow, StateCount } from '../ledger/reports.ts';
 import { readEmbeddedInfo } from '../storage/embedded-file.ts';
 import { locateWorkspace } from '../storage/workspace.ts';
@@ -32,16 +31,19 @@ export function addStatusCommand(program: Command, context: CliContext, end: (co
     .option('--json', 'print as JSON')
     .action(async (given: { workspace: string; json?: boolean }) => {
       const located = await locateWorkspace({ dir: given.workspace, cwd: context.cwd });
-      const status = { ...(await readLedger(located)), ...(await readRanges(context, located)) };
+      const status = { ...(await readLedger(context, located)), ...(await readRanges(context, located)) };
       context.print(given.json === true ? JSON.stringify(status) : statusText(status));
       end(EXIT.ok);
     });
 }
 
-async function readLedger(located: LocatedWorkspace): Promise<Omit<Status, 'ranges' | 'uiUrl'>> {
+async function readLedger(
+  { environment }: CliContext,
+  located: LocatedWorkspace,
+): Promise<Omit<Status, 'ranges' | 'uiUrl'>> {
   const { root: workspace, name } = located;
-  if (!existsSync(located.ledgerPath)) return { workspace, name, states: [], failures: [] };
-  const ledger = await openLedgerForReading(located);
+  const ledger = await openLedgerIfAny(located, { url: environment.ledgerUrl });
+  if (ledger === null) return { workspace, name, states: [], failures: [] };
   try {
     const [states, failures] = await Promise.all([ledger.stateCounts(), ledger.latestFailures(10)]);
     return { workspace, name, states, failures };

@@ -33,6 +33,8 @@ export const ERROR_KINDS = {
   checksum_mismatch: 'never',
   /** The destination of a product did not answer or refused. */
   storage_unavailable: 'later',
+  /** The ledger's database did not answer. */
+  ledger_unavailable: 'later',
   /** A promise of our own code does not hold: a bug. */
   invariant_broken: 'never',
 } as const satisfies Record<string, RetryAdvice>;

@@ -6,6 +6,7 @@ import type { Day } from '../core/time/day.ts';
 import { toArtifact, toCounts, toDelivery } from './artifacts.ts';
 import type { AttemptFact, DayFacts } from './ledger.ts';
 import type { AttemptsTable, LedgerTables } from './schema.ts';
+import { readTransaction } from './transactions.ts';
 import type { WorkspacePaths } from './workspace-paths.ts';
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
@@ -20,29 +21,26 @@ interface Range {
 /** Facts for every day of the range, ascending, all of one moment. */
 export function readDayFacts(db: Kysely<LedgerTables>, paths: WorkspacePaths, range: Range): Promise<DayFacts[]> {
   const days = new Map(daysBetween(range.first, range.last).map((day) => [day, emptyFacts(day)]));
-  return db
-    .transaction()
-    .setAccessMode('read only')
-    .execute(async (trx) => {
-      for (const row of await latestAttempts(trx, range)) {
-        const facts = days.get(row.day)!;
-        const phase = row.stage === 'count' ? 'download' : row.stage;
-        if ((facts[phase]?.seq ?? 0) < row.seq) facts[phase] = toFact(row);
+  return readTransaction(db, async (trx) => {
+    for (const row of await latestAttempts(trx, range)) {
+      const facts = days.get(row.day)!;
+      const phase = row.stage === 'count' ? 'download' : row.stage;
+      if ((facts[phase]?.seq ?? 0) < row.seq) facts[phase] = toFact(row);
+    }
+    for (const row of await currentArtifacts(trx, range)) {
+      days.get(row.day)![row.kind === 'download' ? 'artifact' : 'productFile'] = toArtifact(row, paths);
+    }
+    for (const row of await countsOf(trx, range)) {
+      const facts = days.get(row.day)!;
+      if (facts.artifact?.sha256 === row.artifact_sha256) facts.counts = toCounts(row);
+    }
+    if (range.destination !== null) {
+      for (const row of await deliveriesTo(trx, range, range.destination)) {
+        days.get(row.day)!.delivery = toDelivery(row);
       }
-      for (const row of await currentArtifacts(trx, range)) {
-        days.get(row.day)![row.kind === 'download' ? 'artifact' : 'productFile'] = toArtifact(row, paths);
-      }
-      for (const row of await countsOf(trx, range)) {
-        const facts = days.get(row.day)!;
-        if (facts.artifact?.sha256 === row.artifact_sha256) facts.counts = toCounts(row);
-      }
-      if (range.destination !== null) {
-        for (const row of await deliveriesTo(trx, range, range.destination)) {
-          days.get(row.day)!.delivery = toDelivery(row);
-        }
-      }
-      return [...days.values()];
-    });
+    }
+    return [...days.values()];
+  });
 }
 
 function emptyFacts(day: Day): Mutable<DayFacts> {

@@ -1,5 +1,6 @@
 /** A reader beside a busy writer, or on a network file system, meets errors that pass (TRACK-11, TRACK-14). */
 import { setTimeout as delay } from 'node:timers/promises';
+import { isPipelineError } from '../core/errors.ts';
 
 /** Waits before the second and the third attempt. */
 const WAITS_MS = [500, 2_000] as const;
@@ -36,6 +37,7 @@ export function withRetriedReads<T extends { readonly [K in keyof T]: (...args: 
 /** Opening wraps SQLite's error, so its cause counts too. */
 function isTransient(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
+  if (isPipelineError(error, 'ledger_unavailable')) return true;
   const { code } = error as { code?: unknown };
   return (typeof code === 'string' && TRANSIENT_CODE.test(code)) || isTransient(error.cause);
 }

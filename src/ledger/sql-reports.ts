@@ -6,6 +6,7 @@ import type { ProductSlug } from '../core/product.ts';
 import type { Day } from '../core/time/day.ts';
 import type { DayLine, FailureRow, LedgerReports, Phase, ReportScope } from './reports.ts';
 import type { LedgerTables } from './schema.ts';
+import { readTransaction } from './transactions.ts';
 import type { WorkspacePaths } from './workspace-paths.ts';
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
@@ -51,19 +52,18 @@ export function createSqlReports(db: Kysely<LedgerTables>, paths: WorkspacePaths
       }));
     },
 
-    dayLines: (scope = {}) =>
-      db
-        .transaction()
-        .setAccessMode('read only')
-        .execute((trx) => readDayLines(trx, paths, scope)),
+    dayLines: (scope = {}) => readTransaction(db, (trx) => readDayLines(trx, paths, scope)),
   };
 }
 
 /** Condition on the columns `product` and `day`, which all tables of a day have. */
 function inScope({ product, first, last }: ReportScope) {
-  return sql<SqlBool>`(${product ?? null} is null or product = ${product ?? null})
-    and (${first ?? null} is null or day >= ${first ?? null})
-    and (${last ?? null} is null or day <= ${last ?? null})`;
+  const conditions = [
+    ...(product == null ? [] : [sql<SqlBool>`product = ${product}`]),
+    ...(first == null ? [] : [sql<SqlBool>`day >= ${first}`]),
+    ...(last == null ? [] : [sql<SqlBool>`day <= ${last}`]),
+  ];
+  return conditions.length === 0 ? sql<SqlBool>`1 = 1` : sql<SqlBool>`${sql.join(conditions, sql` and `)}`;
 }
 
 /** The latest row of every (product, day, phase, destination) of the scope, with its phase. */

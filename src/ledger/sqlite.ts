@@ -8,9 +8,9 @@ import { dirname, resolve } from 'node:path';
 import Database from 'better-sqlite3';
 import { CompiledQuery, Kysely, SqliteAdapter, SqliteDialect, SqliteDriver } from 'kysely';
 import type { DatabaseConnection, Driver, TransactionSettings } from 'kysely';
-import { Migrator } from 'kysely/migration';
 import { PipelineError } from '../core/errors.ts';
 import { MIGRATIONS } from './migrations/index.ts';
+import { migrateToLatest, refuseUnknownSteps } from './migrations/run.ts';
 import type { LedgerTables } from './schema.ts';
 import { createSqlLedger } from './sql-ledger.ts';
 import type { SqlLedger } from './sql-ledger.ts';
@@ -48,7 +48,7 @@ export async function openSqliteLedger(options: SqliteLedgerOptions): Promise<Sq
   const sqlite = openFile(file, readOnly);
   const db = new Kysely<LedgerTables>({ dialect: new LedgerDialect(sqlite) });
   try {
-    if (pending.length > 0) await migrate(db);
+    if (pending.length > 0) await migrateToLatest(db);
   } catch (error) {
     sqlite.close();
     throw error;
@@ -93,14 +93,7 @@ function appliedMigrations(file: string): string[] {
       hint: 'Move it away or choose another workspace folder. Nothing was changed.',
     });
   }
-  const unknown = names.filter((name) => !(name in MIGRATIONS));
-  if (unknown.length > 0) {
-    throw new PipelineError(
-      'config_invalid',
-      `The ledger ${file} was written by a newer reachback: this version does not know its schema step ${unknown.join(', ')}.`,
-      { hint: 'Use the newer reachback for this workspace, or choose another workspace folder. Nothing was changed.' },
-    );
-  }
+  refuseUnknownSteps(file, names);
   return names;
 }
 
@@ -124,15 +117,6 @@ function notReadable(file: string, outdated: boolean): PipelineError {
     ? 'Run any command that writes to this workspace (such as `reachback run`) once: it upgrades the file.'
     : 'Check the workspace folder, or start a run there first.';
   return new PipelineError('config_invalid', message, { hint });
-}
-
-/** Applies what is missing in one transaction: all of it or nothing, also when two processes begin at once. */
-async function migrate(db: Kysely<LedgerTables>): Promise<void> {
-  await db.transaction().execute(async (transaction) => {
-    const provider = { getMigrations: () => Promise.resolve({ ...MIGRATIONS }) };
-    const { error } = await new Migrator({ db: transaction, provider }).migrateToLatest();
-    if (error !== undefined) throw error;
-  });
 }
 
 /** SQLite as it is: schema changes are transactional, and a transaction that writes takes the lock when it begins. */

@@ -86,7 +86,7 @@ describe('TRACK-11: the ledger opened for reading', () => {
     const writer = await openIn(root);
     await writer.openStage(attempt());
     const { waits, sleep } = notedWaits();
-    const reader = await openLedgerForReading({ root, ledgerPath: join(root, 'state', 'reachback.db') }, sleep);
+    const reader = await openLedgerForReading({ root, ledgerPath: join(root, 'state', 'reachback.db') }, { sleep });
     onTestFinished(() => reader.close());
     const prepare = Reflect.get(Database.prototype, 'prepare') as (sql: string) => Database.Statement;
     const spy = vi.spyOn(Database.prototype, 'prepare');
@@ -108,7 +108,7 @@ describe('TRACK-11: the ledger opened for reading', () => {
     const root = temporaryFolder();
     await openIn(root);
     const { waits, sleep } = notedWaits();
-    const reader = await openLedgerForReading({ root, ledgerPath: join(root, 'state', 'reachback.db') }, sleep);
+    const reader = await openLedgerForReading({ root, ledgerPath: join(root, 'state', 'reachback.db') }, { sleep });
     onTestFinished(() => reader.close());
     await expect(reader.putSlice(slice())).rejects.toThrow(/readonly/);
     expect(waits).toEqual([]);
@@ -120,7 +120,7 @@ describe('TRACK-11: the ledger opened for reading', () => {
     mkdirSync(join(root, 'state'));
     writeFileSync(ledgerPath, 'dear diary, '.repeat(1000));
     const { waits, sleep } = notedWaits();
-    await expect(openLedgerForReading({ root, ledgerPath }, sleep)).rejects.toMatchObject({
+    await expect(openLedgerForReading({ root, ledgerPath }, { sleep })).rejects.toMatchObject({
       kind: 'config_invalid',
       message: expect.stringContaining(ledgerPath),
     });

@@ -1,7 +1,6 @@
 /** The course of `run`, `download` and `process`: check, plan or start, follow, settle what failed, sum up, exit code. */
 import { randomUUID } from 'node:crypto';
 import { rangeWorkflowId } from '../../core/backfill/ids.ts';
-import { existsSync } from 'node:fs';
 import type { RangeInput, RangePause, RangeResult } from '../../core/backfill/range-state.ts';
 import type { RunOptions } from '../../core/backfill/types.ts';
 import type { Product } from '../../core/product.ts';
@@ -10,7 +9,7 @@ import { PipelineError } from '../../core/errors.ts';
 import type { RateConfig } from '../../core/rate/config.ts';
 import type { Day } from '../../core/time/day.ts';
 import { requireToken } from '../../config.ts';
-import { openLedgerForReading } from '../../ledger/index.ts';
+import { openLedgerIfAny } from '../../ledger/index.ts';
 import type { DayLine } from '../../ledger/reports.ts';
 import { parseDestination } from '../../storage/destination.ts';
 import { readEmbeddedInfo } from '../../storage/embedded-file.ts';
@@ -63,7 +62,7 @@ export async function runBackfill(context: CliContext, command: BackfillCommand)
   const located = await locateWorkspace(command.workspace);
   const asClient = context.environment.externalTemporal || (await readEmbeddedInfo(located))?.shared === true;
   const token = asClient || options.mode === 'process' ? context.environment.token : requireToken(context.environment);
-  if (!asClient && command.checkSpace) await requireRoom(located, command);
+  if (!asClient && command.checkSpace) await requireRoom(context, located, command);
   const interrupts = listenForInterrupts(() =>
     context.remark(
       asClient
@@ -161,7 +160,7 @@ async function conclude(
   }
   if (end.end !== 'finished') throw new PipelineError('invariant_broken', `A range cannot conclude as ${end.end}.`);
   const { result } = end;
-  const days = await dayLines(located, command);
+  const days = await dayLines(context, located, command);
   const exitCode = exitCodeOfResult(result);
   if (command.output.json === true) {
     context.print(JSON.stringify({ type: 'result', exitCode, ...result, days }));
@@ -177,9 +176,9 @@ async function conclude(
 }
 
 /** The days of the range as the ledger has them, when it is on this machine. */
-async function dayLines(located: LocatedWorkspace, command: BackfillCommand): Promise<DayLine[]> {
-  if (!existsSync(located.ledgerPath)) return [];
-  const ledger = await openLedgerForReading(located);
+async function dayLines(context: CliContext, located: LocatedWorkspace, command: BackfillCommand): Promise<DayLine[]> {
+  const ledger = await openLedgerIfAny(located, { url: context.environment.ledgerUrl });
+  if (ledger === null) return [];
   try {
     return await ledger.dayLines({ product: productSlug(command.product), first: command.first, last: command.last });
   } finally {

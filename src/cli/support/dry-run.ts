@@ -1,12 +1,11 @@
 /** Looking before running: the plan without a trace, and whether the disk has room for it. */
 import { randomUUID } from 'node:crypto';
-import { existsSync } from 'node:fs';
 import pino from 'pino';
 import { previewDays } from '../../activities/plan/plan-days.ts';
 import type { PlanPreview } from '../../activities/plan/plan-days.ts';
 import { expectedRecords, productSlug } from '../../core/product.ts';
 import { dayOfMs } from '../../core/time/day.ts';
-import { openLedgerForReading } from '../../ledger/index.ts';
+import { openLedgerIfAny } from '../../ledger/index.ts';
 import { requireFreeSpace } from '../../storage/disk-space.ts';
 import { locateWorkspace } from '../../storage/workspace.ts';
 import type { LocatedWorkspace } from '../../storage/workspace.ts';
@@ -33,7 +32,7 @@ interface Estimate {
 /** Prints the plan; no network, no token, no row, no file (CLI-13, TEL-27). */
 export async function dryRun(context: CliContext, command: BackfillCommand): Promise<ExitCode> {
   const located = await locateWorkspace(command.workspace);
-  const plan = await preview(located, command, context.remark);
+  const plan = await preview(context.environment, located, command, context.remark);
   const estimate = estimateOf(command, plan);
   if (command.output.json === true) {
     context.print(JSON.stringify({ type: 'plan', ...plan, estimate }));
@@ -59,8 +58,15 @@ export async function dryRun(context: CliContext, command: BackfillCommand): Pro
  *
  * @throws PipelineError `config_invalid` with what is needed and what is free
  */
-export async function requireRoom(located: LocatedWorkspace, command: BackfillCommand): Promise<void> {
-  const { bytes, downloads, builds } = estimateOf(command, await preview(located, command, () => undefined));
+export async function requireRoom(
+  { environment }: CliContext,
+  located: LocatedWorkspace,
+  command: BackfillCommand,
+): Promise<void> {
+  const { bytes, downloads, builds } = estimateOf(
+    command,
+    await preview(environment, located, command, () => undefined),
+  );
   if (bytes === 0) return;
   await requireFreeSpace(
     located.downloads,
@@ -70,11 +76,12 @@ export async function requireRoom(located: LocatedWorkspace, command: BackfillCo
 }
 
 async function preview(
+  { ledgerUrl }: Pick<CliContext['environment'], 'ledgerUrl'>,
   located: LocatedWorkspace,
   command: Planned,
   write: (line: string) => void,
 ): Promise<PlanPreview> {
-  const ledger = existsSync(located.ledgerPath) ? await openLedgerForReading(located) : null;
+  const ledger = await openLedgerIfAny(located, { url: ledgerUrl });
   try {
     const { verbose } = command.output;
     const log = verbose > 0 ? createLogger(verbose, false, write) : pino({ enabled: false });

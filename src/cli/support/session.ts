@@ -183,8 +183,8 @@ export async function openClientSession(
 
 export function workerSettings(workspace: Workspace, namespace: string, flags: WorkerFlags) {
   const { environment, token, pacing, builds = 1 } = flags;
-  const { udlBaseUrl, requestTimeoutMs, threads } = environment;
-  return { workspace, namespace, udlBaseUrl, token, pacing, requestTimeoutMs, threads, builds };
+  const { ledgerUrl, udlBaseUrl, requestTimeoutMs, threads } = environment;
+  return { workspace, namespace, ledgerUrl, udlBaseUrl, token, pacing, requestTimeoutMs, threads, builds };
 }
 
 /** Refuses to start work that nobody would do. @throws PipelineError `config_invalid` with the command that helps */
