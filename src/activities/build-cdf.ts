@@ -13,7 +13,7 @@ import { manifestPath, writeManifest } from '../storage/manifest.ts';
 import type { ProductManifest } from '../storage/manifest.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { secondsSince, stageAttempt } from './dependencies.ts';
-import { withHeartbeat } from './heartbeat.ts';
+import { asTold, withHeartbeat } from './heartbeat.ts';
 import { presentInput } from './plan/present-input.ts';
 import type { DayAttempt, StageResult } from './types.ts';
 
@@ -75,7 +75,7 @@ export async function buildCdf(deps: ActivityDependencies, attempt: DayAttempt):
         await rm(temporary, { force: true });
       }
     }
-  });
+  }, asTold);
 }
 
 /** The file that planning meant: the ledger's artifact, or in `process` mode what lies in the folder. */

@@ -8,7 +8,7 @@ import { countArtifact } from '../products/reach-l1c/index.ts';
 import { readManifest } from '../storage/manifest.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { secondsSince } from './dependencies.ts';
-import { withHeartbeat } from './heartbeat.ts';
+import { asTold, withHeartbeat } from './heartbeat.ts';
 import type { DayAttempt, StageResult } from './types.ts';
 
 /** Records, distinct readings and records per sensor of the day's artifact, kept in the ledger. */
@@ -38,7 +38,7 @@ export async function countRecords(deps: ActivityDependencies, attempt: DayAttem
       distinctReadings: counts.distinctReadings,
       availabilityPct: availability,
     };
-  });
+  }, asTold);
 }
 
 /** The counts made while writing, as long as the file is the one they were made of (size and time unchanged). */

@@ -17,6 +17,7 @@ import type { DayAttempt, StageResult } from './types.ts';
  *   the kinds that give the day up or stop the run
  */
 export async function downloadWindow(deps: ActivityDependencies, dayAttempt: DayAttempt): Promise<StageResult> {
+  const silence = (): number => deps.source?.silentMs() ?? 0;
   return await withHeartbeat(async (signal, tell) => {
     const startedAt = performance.now();
     const { product, day, options } = dayAttempt.input;
@@ -74,7 +75,7 @@ export async function downloadWindow(deps: ActivityDependencies, dayAttempt: Day
     const availability = availabilityPct(records, expectedRecords(parseProductSlug(product)));
     deps.log.info({ day, records, availabilityPct: availability, sizeBytes, seconds, path }, 'day DOWNLOADED');
     return { seconds, records, availabilityPct: availability, downloadBytes: sizeBytes, requests: outcome.requests };
-  });
+  }, silence);
 }
 
 /** Stops the run: every further day would fail the same way. */

@@ -10,6 +10,9 @@ import type { TaskHooks } from './types.ts';
 /** Limits of the thread's heap, in MiB. Records live outside it; small young generations keep the process small. */
 const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 1024, maxYoungGenerationSizeMb: 16 };
 
+/** A thread looks at the abort flag several times a second; one that has not ended by then hangs, and is ended. */
+const STOP_WITHIN_MS = 3_000;
+
 /**
  * @returns what the task returned, once the thread has ended
  * @throws the signal's reason when aborted; PipelineError of the task; `invariant_broken` when the thread died
@@ -19,7 +22,11 @@ export async function runInThread(task: ThreadTask, { onProgress, signal }: Task
   const abortFlag = newAbortFlag();
   const workerData: ThreadInput = { task, abortFlag };
   const worker = new Worker(new URL('./thread.ts', import.meta.url), { workerData, resourceLimits: RESOURCE_LIMITS });
-  const abort = (): void => raiseAbort(abortFlag);
+  let ending: NodeJS.Timeout | undefined;
+  const abort = (): void => {
+    raiseAbort(abortFlag);
+    ending = setTimeout(() => void worker.terminate(), STOP_WITHIN_MS).unref();
+  };
   signal?.addEventListener('abort', abort, { once: true });
   try {
     const answer = await new Promise<ThreadMessage | null>((resolve, reject) => {
@@ -36,6 +43,7 @@ export async function runInThread(task: ThreadTask, { onProgress, signal }: Task
     if (error instanceof PipelineError || signal?.aborted === true) throw error;
     throw died(error);
   } finally {
+    clearTimeout(ending);
     signal?.removeEventListener('abort', abort);
   }
 }

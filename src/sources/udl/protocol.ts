@@ -30,5 +30,7 @@ export type ToThread =
   | { readonly type: 'recycle'; readonly buffer: ArrayBuffer };
 
 export type FromThread =
+  /** Every second while an order is under way: the thread has not hung. */
+  | { readonly type: 'alive' }
   | { readonly type: 'header'; readonly id: number; readonly header: AnswerHeader }
   | { readonly type: 'answer'; readonly id: number; readonly answer: SliceAnswer };

@@ -41,6 +41,8 @@ export interface UdlSource {
    * garbage collector's time. The block is empty afterwards. Optional.
    */
   recycle(block: Uint8Array<ArrayBuffer>): void;
+  /** Milliseconds since the quietest of the threads at work was heard; 0 when none is at work. */
+  silentMs(): number;
   /** Cancels what is under way and ends the threads. */
   close(): Promise<void>;
 }
@@ -119,6 +121,10 @@ class ThreadedSource implements UdlSource {
     owner?.recycle(buffer);
   }
 
+  silentMs(): number {
+    return Math.max(...this.#threads.map((thread) => thread.silentMs));
+  }
+
   async close(): Promise<void> {
     await Promise.all(this.#threads.map((thread) => thread.close()));
   }
@@ -130,11 +136,15 @@ interface Order {
   readonly onHeader: ((header: AnswerHeader) => void) | undefined;
 }
 
+/** A thread that has been silent for as long after it was asked to stop has hung. */
+const CANCEL_WITHIN_MS = 3_000;
+
 /** A thread that is started when first needed, and again after it died. It keeps the process alive only while at work. */
 class FetchThread {
   readonly #settings: ThreadSettings;
   readonly #orders = new Map<number, Order>();
   #worker: Worker | null = null;
+  #heardAt = 0;
   #closed = false;
 
   constructor(settings: ThreadSettings) {
@@ -145,7 +155,12 @@ class FetchThread {
     return this.#orders.size;
   }
 
+  get silentMs(): number {
+    return this.#orders.size === 0 ? 0 : performance.now() - this.#heardAt;
+  }
+
   run(order: FetchOrder, onHeader: Order['onHeader']): Promise<SliceAnswer> {
+    if (this.#orders.size === 0) this.#heardAt = performance.now();
     return new Promise((resolve, reject) => {
       this.#orders.set(order.id, { resolve, reject, onHeader });
       const worker = (this.#worker ??= this.#start());
@@ -154,8 +169,14 @@ class FetchThread {
     });
   }
 
+  /** Asks the thread to stop the exchange. One that is silent and does not answer is ended, with all that it was at. */
   cancel(id: number): void {
-    if (this.#worker) this.#send(this.#worker, { type: 'cancel', id });
+    if (!this.#worker || !this.#orders.has(id)) return;
+    this.#send(this.#worker, { type: 'cancel', id });
+    const worker = this.#worker;
+    setTimeout(() => {
+      if (this.#orders.has(id) && this.silentMs >= CANCEL_WITHIN_MS) void worker.terminate();
+    }, CANCEL_WITHIN_MS).unref();
   }
 
   recycle(buffer: ArrayBuffer): void {
@@ -201,6 +222,8 @@ class FetchThread {
   }
 
   #receive(message: FromThread): void {
+    this.#heardAt = performance.now();
+    if (message.type === 'alive') return;
     const order = this.#orders.get(message.id);
     if (!order) return;
     if (message.type === 'header') {

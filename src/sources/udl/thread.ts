@@ -15,6 +15,7 @@ import { PayloadError, RecordScanner } from './scan/record-scanner.ts';
 
 /** About two milliseconds of scanning. */
 const RECORDS_PER_STEP = 512;
+const ALIVE_EVERY_MS = 1_000;
 
 if (!parentPort) throw new Error('src/sources/udl/thread.ts runs as a worker thread only');
 const port = parentPort;
@@ -29,6 +30,10 @@ port.on('message', (message: ToThread) => {
   else if (message.type === 'recycle') buffers.giveBack(new RecycledBuffer(new Uint8Array(message.buffer)));
   else underWay.get(message.id)?.abort();
 });
+
+setInterval(() => {
+  if (underWay.size > 0) port.postMessage({ type: 'alive' } satisfies FromThread);
+}, ALIVE_EVERY_MS);
 
 async function serve(order: FetchOrder): Promise<void> {
   const startedAt = performance.now();

@@ -220,7 +220,13 @@ describe('UDL-22, SAFE-4: what does not pass sees a bounded number of requests',
         sent += 1;
         return failing.fetchSlice(query, hooks);
       };
-      const watched: UdlSource = { host: failing.host, fetchSlice, recycle: () => undefined, close: async () => {} };
+      const watched: UdlSource = {
+        host: failing.host,
+        fetchSlice,
+        recycle: () => undefined,
+        silentMs: () => 0,
+        close: async () => {},
+      };
       const own = { ...deps, source: watched };
       const running = Array.from({ length: days }, (_, offset) =>
         drive({ ...own, ledger: memoryLedger() }, { ...ONE, day: addDays(DAY, offset) }),

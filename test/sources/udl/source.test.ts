@@ -344,3 +344,26 @@ describe('configuration', () => {
     );
   });
 });
+
+test(
+  'a thread at work is heard every second, however long an answer takes; one without work is not silent',
+  PATIENCE,
+  async () => {
+    expect(source.silentMs()).toBe(0);
+    let release: (() => void) | undefined;
+    const answer = ask((response) => {
+      release = () => sendJson(response, [RECORD]);
+    });
+    const silences: number[] = [];
+    for (let second = 0; second < 4; second += 1) {
+      await new Promise((resolve) => setTimeout(resolve, 1_000));
+      silences.push(source.silentMs());
+    }
+    release?.();
+    expect(await answer).toMatchObject({ kind: 'data' });
+    expect(Math.min(...silences)).toBeGreaterThan(0);
+    // Three seconds for a machine with other work; without reports it would be four.
+    expect(silences.at(-1)).toBeLessThan(3_000);
+    expect(source.silentMs()).toBe(0);
+  },
+);
