@@ -10,7 +10,7 @@ import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { CdfReader, CdfWriter } from '../src/formats/cdf/index.ts';
 import type { CdfSchema, CdfValues, CdfVariable } from '../src/formats/cdf/index.ts';
-import type { WriteFigures } from './cases/write.ts';
+import type { Cost, WriteFigures } from './cases/write.ts';
 import { median } from './support/figures.ts';
 
 const gzipAsync = promisify(gzip);
@@ -36,47 +36,65 @@ const columns = await readColumns(productPath);
 const outputPath = join(folder, 'out.cdf');
 const copyPath = join(folder, 'copy');
 
-const plainS: number[] = [];
-const copyS: number[] = [];
-const gzipS: number[] = [];
-const zlibS: number[] = [];
+const costs = { plain: newCosts(), copy: newCosts(), summed: newCosts(), summedCopy: newCosts() };
+const gzipCosts = { gzip: newCosts(), zlib: newCosts() };
 let plainBytes = 0;
 let gzipBytes = 0;
 for (let time = 0; time < TIMES; time++) {
-  plainS.push(await seconds(() => write(0)));
+  await measure(costs.plain, () => write(0));
   plainBytes = (await stat(outputPath)).size;
   const bytes = await readFile(outputPath);
-  copyS.push(await seconds(() => copy(bytes)));
-  gzipS.push(await seconds(() => write(GZIP_LEVEL)));
+  await measure(costs.copy, () => copy(bytes, ['sha256']));
+  await measure(costs.summed, () => write(0, true));
+  await measure(costs.summedCopy, () => copy(bytes, ['sha256', 'md5']));
+  await measure(gzipCosts.gzip, () => write(GZIP_LEVEL));
   gzipBytes = (await stat(outputPath)).size;
-  zlibS.push(await seconds(compress));
+  await measure(gzipCosts.zlib, compress);
 }
 await Promise.all([rm(outputPath, { force: true }), rm(copyPath, { force: true })]);
 const figures: WriteFigures = {
-  plainS: median(plainS),
-  copyS: median(copyS),
-  gzipS: median(gzipS),
-  zlibS: median(zlibS),
+  plain: middle(costs.plain),
+  copy: middle(costs.copy),
+  summed: middle(costs.summed),
+  summedCopy: middle(costs.summedCopy),
+  gzip: middle(gzipCosts.gzip),
+  zlib: middle(gzipCosts.zlib),
   plainBytes,
   gzipBytes,
   times: TIMES,
 };
 process.stdout.write(JSON.stringify(figures));
 
-async function seconds(work: () => Promise<unknown>): Promise<number> {
+interface Costs {
+  readonly wallS: number[];
+  readonly cpuS: number[];
+}
+
+function newCosts(): Costs {
+  return { wallS: [], cpuS: [] };
+}
+
+function middle({ wallS, cpuS }: Costs): Cost {
+  return { wallS: median(wallS), cpuS: median(cpuS) };
+}
+
+async function measure({ wallS, cpuS }: Costs, work: () => Promise<unknown>): Promise<void> {
   await Promise.all([rm(outputPath, { force: true }), rm(copyPath, { force: true })]);
   globalThis.gc?.();
   const startedMs = performance.now();
+  const startedCpu = process.cpuUsage();
   await work();
-  return (performance.now() - startedMs) / 1_000;
+  const { user, system } = process.cpuUsage(startedCpu);
+  wallS.push((performance.now() - startedMs) / 1_000);
+  cpuS.push((user + system) / 1e6);
 }
 
-async function write(gzipLevel: 0 | 4): Promise<void> {
+async function write(gzipLevel: 0 | 4, checksum = false): Promise<void> {
   const schema: CdfSchema = {
     globalAttributes: [],
     variables: columns.map(({ variable }) => ({ ...variable, gzipLevel: variable.recordVarying ? gzipLevel : 0 })),
   };
-  const writer = await CdfWriter.open(outputPath, schema, { checksum: false });
+  const writer = await CdfWriter.open(outputPath, schema, { checksum });
   const most = Math.max(...columns.map(({ records }) => records));
   for (let first = 0; first < most; first += BATCH_RECORDS) {
     for (const { variable, records, values } of columns) {
@@ -90,17 +108,17 @@ async function write(gzipLevel: 0 | 4): Promise<void> {
 }
 
 /** Writes and hashes the same bytes, and makes them as durable. */
-async function copy(bytes: Buffer): Promise<string> {
-  const hash = createHash('sha256');
+async function copy(bytes: Buffer, algorithms: readonly string[]): Promise<string[]> {
+  const hashes = algorithms.map((algorithm) => createHash(algorithm));
   const file = await open(copyPath, 'wx');
   for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
     const piece = bytes.subarray(at, at + PIECE_BYTES);
-    hash.update(piece);
+    for (const hash of hashes) hash.update(piece);
     await file.write(piece);
   }
   await file.sync();
   await file.close();
-  return hash.digest('hex');
+  return hashes.map((hash) => hash.digest('hex'));
 }
 
 /** Compresses the same values in the same blocks on the same threads, and drops the result. */
@@ -134,7 +152,7 @@ async function readColumns(path: string): Promise<Column[]> {
     const found: Column[] = [];
     for (const { name, type, elements, dims, recordVarying, records } of reader.variables.values()) {
       const isText = type === 'CDF_CHAR' || type === 'CDF_UCHAR';
-      const variable = { name, type, dims, recordVarying, attributes: [], ...(isText && { elements }) };
+      const variable = { name, type, dims, recordVarying, records, attributes: [], ...(isText && { elements }) };
       found.push({ variable, records, values: await reader.read(name) });
     }
     return found;

@@ -22,6 +22,12 @@ export interface CdfVariable {
   readonly dims?: readonly number[];
   /** `false`: the variable holds exactly one record, valid for all (an axis, labels). */
   readonly recordVarying: boolean;
+  /**
+   * How many records will come, if that is known beforehand: 0 or more; `close` refuses any other number. Changes no
+   * byte. If every variable that varies with records says it and none is compressed, all offsets are known before the
+   * first value comes: values go straight to their place, and are written once instead of twice.
+   */
+  readonly records?: number;
   /** 0, the default, stores the values as they are. */
   readonly gzipLevel?: 0 | 1 | 2 | 3 | 4 | 5 | 6;
   /** What readers show for records that were never written. Default: the format's value for the type. */

@@ -36,7 +36,8 @@ export async function build(request: BuildRequest, tell: (progress: Progress) =>
   const { sensor, profile, version, generationDate } = request;
   const fileName = productFileName(sensor, instantStamp(kept.times[0]!), version);
   const stepMicros = smallestStep(kept.times);
-  const facts = { sensor, profile, version, generationDate, fileName, descriptor, axes, stepMicros };
+  const timeCount = kept.times.length;
+  const facts = { sensor, profile, version, generationDate, fileName, descriptor, axes, timeCount, stepMicros };
 
   const tellWriting = (): void => {
     tell({ phase: 'writing', bytesRead: input.sizeBytes, bytesTotal: input.sizeBytes });
@@ -51,7 +52,7 @@ export async function build(request: BuildRequest, tell: (progress: Progress) =>
     descriptor,
     records: collector.records,
     readings: kept.order.length,
-    times: kept.times.length,
+    times: timeCount,
     sensors: axes.sensorLabels.length,
     duplicates,
     quarantined: collector.quarantine.size,

@@ -28,6 +28,7 @@ const column = fc.record({
   gzipLevel: fc.constantFrom(0 as const, 1 as const, 6 as const),
   records: fc.nat({ max: 60 }),
   recordVarying: fc.boolean(),
+  isDeclared: fc.boolean(),
   batch: fc.integer({ min: 1, max: 25 }),
 });
 
@@ -38,7 +39,15 @@ test('numbers of every type, in blocks and batches of any size', async () => {
       fc.integer({ min: 1, max: 400 }),
       async (columns, blockBytes) => {
         const path = join(folder, 'numbers.cdf');
-        const variables: CdfVariable[] = columns.map(({ type, ...rest }, i) => variable(`v${i}`, type, { ...rest }));
+        const variables: CdfVariable[] = columns.map(
+          ({ type, dims, gzipLevel, records, recordVarying, isDeclared }, i) =>
+            variable(`v${i}`, type, {
+              dims,
+              gzipLevel,
+              recordVarying,
+              ...(isDeclared && { records: recordVarying ? records : 1 }),
+            }),
+        );
         const writer = await CdfWriter.open(path, schemaOf(variables), { blockBytes });
         const written = new Map<string, CdfValues>();
         for (const [i, { type, dims, records, recordVarying, batch }] of columns.entries()) {

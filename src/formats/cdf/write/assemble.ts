@@ -9,7 +9,7 @@ import type { CdfWriteResult } from '../model.ts';
 import { MAGIC_BYTES, MAGIC_PLAIN, MAGIC_V3 } from '../records.ts';
 import type { FileLayout } from './layout.ts';
 import { linkRecords } from './link.ts';
-import { writeFully } from './spool.ts';
+import { writeFully } from './positioned.ts';
 import type { Spool } from './spool.ts';
 
 /** @throws FormatError `layout_broken` if a record would not land where it was planned */
@@ -39,7 +39,8 @@ export function magic(): Buffer {
   return bytes;
 }
 
-function assertAt(what: string, real: number, planned: number): void {
+/** @throws FormatError `layout_broken` */
+export function assertAt(what: string, real: number, planned: number): void {
   if (real === planned) return;
   throw new FormatError('layout_broken', what, { offset: real, expected: `planned offset ${planned}`, got: `${real}` });
 }

@@ -1,16 +1,32 @@
 /**
- * One variable's records on their way to the spool, cut into the blocks of the file.
+ * One variable's records on their way to a file, cut into blocks.
  *
  * Blocks are cut at fixed record numbers, so they do not depend on how records were batched.
  */
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import type { InFlight } from '../in-flight.ts';
-import type { Extent, Spool } from './spool.ts';
 
 const gzipAsync = promisify(gzip);
 
-/** A run of records of one variable, stored in the spool. */
+/** A stretch of a file. */
+export interface Extent {
+  readonly position: number;
+  readonly length: number;
+}
+
+/** Keeps the bytes of one variable's blocks. */
+export interface BlockStore {
+  /**
+   * Stores a part of a block. The place is fixed at the call, so calls need not wait for each other.
+   *
+   * @param block - number of the block, from 0
+   * @param at - bytes of the block before these
+   */
+  put(bytes: Uint8Array, block: number, at: number): Promise<Extent>;
+}
+
+/** A run of records of one variable, stored. */
 export interface Block {
   /** First and last record. */
   readonly first: number;
@@ -34,8 +50,8 @@ export interface Column {
   finish(): Promise<Block[]>;
 }
 
-export function createColumn(shape: ColumnShape, spool: Spool, inFlight: InFlight): Column {
-  return shape.gzipLevel === 0 ? new PlainColumn(shape, spool) : new GzipColumn(shape, spool, inFlight);
+export function createColumn(shape: ColumnShape, store: BlockStore, inFlight: InFlight): Column {
+  return shape.gzipLevel === 0 ? new PlainColumn(shape, store) : new GzipColumn(shape, store, inFlight);
 }
 
 /** Small appends are gathered to pieces of this size before they go to disk. */
@@ -44,25 +60,25 @@ const PIECE_BYTES = 262_144;
 /** Values as they are, in blocks so large that most variables have one. */
 class PlainColumn implements Column {
   readonly #shape: ColumnShape;
-  readonly #spool: Spool;
+  readonly #store: BlockStore;
   readonly #blockBytes: number;
   readonly #blocks: Block[] = [];
   #extents: Extent[] = [];
   #piece: Buffer | undefined;
   #pieceBytes = 0;
-  #openBytes = 0; // of the block being filled, gathered bytes included
+  #openBytes = 0; // of the block being filled: stored, and gathered
   #records = 0; // in finished blocks
 
-  constructor(shape: ColumnShape, spool: Spool) {
+  constructor(shape: ColumnShape, store: BlockStore) {
     this.#shape = shape;
-    this.#spool = spool;
+    this.#store = store;
     this.#blockBytes = shape.blockRecords * shape.recordBytes;
   }
 
   async append(bytes: Uint8Array): Promise<void> {
     for (let at = 0; at < bytes.byteLength;) {
       const part = bytes.subarray(at, at + this.#blockBytes - this.#openBytes);
-      await this.#store(part);
+      await this.#take(part);
       at += part.byteLength;
       if (this.#openBytes === this.#blockBytes) await this.#endBlock();
     }
@@ -74,22 +90,27 @@ class PlainColumn implements Column {
     return this.#blocks;
   }
 
-  async #store(bytes: Uint8Array): Promise<void> {
-    this.#openBytes += bytes.byteLength;
+  async #take(bytes: Uint8Array): Promise<void> {
     if (this.#pieceBytes + bytes.byteLength > PIECE_BYTES) await this.#flush();
     if (bytes.byteLength >= PIECE_BYTES) {
-      this.#extents.push(await this.#spool.append(bytes));
-      return;
+      await this.#put(bytes);
+    } else {
+      this.#piece ??= Buffer.allocUnsafeSlow(Math.min(PIECE_BYTES, this.#blockBytes));
+      this.#piece.set(bytes, this.#pieceBytes);
+      this.#pieceBytes += bytes.byteLength;
     }
-    this.#piece ??= Buffer.allocUnsafeSlow(Math.min(PIECE_BYTES, this.#blockBytes));
-    this.#piece.set(bytes, this.#pieceBytes);
-    this.#pieceBytes += bytes.byteLength;
+    this.#openBytes += bytes.byteLength;
   }
 
   async #flush(): Promise<void> {
     if (this.#pieceBytes === 0) return;
-    this.#extents.push(await this.#spool.append(this.#piece!.subarray(0, this.#pieceBytes)));
+    await this.#put(this.#piece!.subarray(0, this.#pieceBytes));
     this.#pieceBytes = 0;
+  }
+
+  async #put(bytes: Uint8Array): Promise<void> {
+    const at = this.#openBytes - this.#pieceBytes;
+    this.#extents.push(await this.#store.put(bytes, this.#blocks.length, at));
   }
 
   async #endBlock(): Promise<void> {
@@ -106,7 +127,7 @@ class PlainColumn implements Column {
 /** Blocks of about 256 KiB, each one gzip member, compressed on libuv's pool while the next ones fill. */
 class GzipColumn implements Column {
   readonly #shape: ColumnShape;
-  readonly #spool: Spool;
+  readonly #store: BlockStore;
   readonly #inFlight: InFlight;
   readonly #blocks: Block[] = [];
   readonly #spare: Buffer[] = [];
@@ -114,9 +135,9 @@ class GzipColumn implements Column {
   #openBytes = 0;
   #sealed = 0; // blocks handed to the pool
 
-  constructor(shape: ColumnShape, spool: Spool, inFlight: InFlight) {
+  constructor(shape: ColumnShape, store: BlockStore, inFlight: InFlight) {
     this.#shape = shape;
-    this.#spool = spool;
+    this.#store = store;
     this.#inFlight = inFlight;
   }
 
@@ -145,18 +166,19 @@ class GzipColumn implements Column {
     this.#open = undefined;
     this.#openBytes = 0;
     await this.#inFlight.start(async () => {
-      this.#blocks[index] = await this.#store(raw, index * this.#shape.blockRecords);
+      this.#blocks[index] = await this.#pack(raw, index);
       this.#spare.push(buffer);
     });
   }
 
-  async #store(raw: Uint8Array, first: number): Promise<Block> {
-    const { gzipLevel, recordBytes } = this.#shape;
+  async #pack(raw: Uint8Array, index: number): Promise<Block> {
+    const { gzipLevel, recordBytes, blockRecords } = this.#shape;
+    const first = index * blockRecords;
     // Most blocks shrink to a quarter: one round trip to the pool, and little memory held until the next collection.
     const chunkSize = Math.max(64, Math.ceil(raw.byteLength / 4));
     const packed = await gzipAsync(raw, { level: gzipLevel, chunkSize });
     const isCompressed = packed.byteLength < raw.byteLength;
-    const extent = await this.#spool.append(isCompressed ? packed : raw);
+    const extent = await this.#store.put(isCompressed ? packed : raw, index, 0);
     const last = first + raw.byteLength / recordBytes - 1;
     return { first, last, isCompressed, extents: [extent], dataBytes: extent.length };
   }

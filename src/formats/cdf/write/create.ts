@@ -17,6 +17,8 @@ export interface VariableDraft {
   readonly gzipLevel: number;
   /** Records in a full block: of 256 KiB or so if compressed, else as many as one huge block takes. */
   readonly blockRecords: number;
+  /** How many there will be; `undefined` if that is not known before the end. */
+  readonly records: number | undefined;
   readonly pad: Uint8Array;
   readonly text: TextLayout;
   /** What a NaN becomes; `undefined` refuses it. */
@@ -44,6 +46,9 @@ export interface FileDraft {
   readonly variables: readonly VariableDraft[];
   readonly attributes: readonly AttributeDraft[];
 }
+
+/** Record numbers are 4-byte signed, and readers count records in the same width. */
+export const MAX_RECORDS = 2 ** 31 - 1;
 
 const DEFAULT_BLOCK_BYTES = 262_144;
 /** Uncompressed values go out in as few blocks as possible; the bound keeps a block's size far from 2^31. */
@@ -97,6 +102,7 @@ function createVariable(source: CdfVariable, blockBytes: number): VariableDraft 
     overflow: source.charOverflow ?? 'refuse',
   };
   const blockRecords = recordsPerBlock(source, recordBytes, blockBytes);
+  const records = declaredRecords(source, where);
   const pad = createPad(source, text, where);
   return {
     name,
@@ -106,6 +112,7 @@ function createVariable(source: CdfVariable, blockBytes: number): VariableDraft 
     recordBytes,
     gzipLevel,
     blockRecords,
+    records,
     pad,
     text,
     nanFill: nanFillOf(source),
@@ -119,6 +126,16 @@ function recordsPerBlock(
 ): number {
   if (!recordVarying) return 1;
   return gzipLevel > 0 ? Math.ceil(blockBytes / recordBytes) : Math.max(1, Math.floor(PLAIN_BLOCK_BYTES / recordBytes));
+}
+
+function declaredRecords({ recordVarying, records }: CdfVariable, where: string): number | undefined {
+  if (records === undefined) return recordVarying ? undefined : 1;
+  const isPossible = recordVarying
+    ? Number.isInteger(records) && records >= 0 && records <= MAX_RECORDS
+    : records === 1;
+  if (isPossible) return records;
+  const expected = recordVarying ? `0 to ${MAX_RECORDS}` : '1, as it does not vary with records';
+  throw broken(`${where}: records`, expected, String(records));
 }
 
 function elementsOf({ type, elements }: CdfVariable, where: string): number {

@@ -23,12 +23,12 @@ import {
   VXR,
   ZVDR,
 } from '../records.ts';
+import type { Extent } from './column.ts';
 import type { FileLayout, PlacedAttribute, PlacedBlock, PlacedVariable } from './layout.ts';
-import type { Extent } from './spool.ts';
 import { VXR_SLOTS } from './vxr.ts';
 import type { IndexNode } from './vxr.ts';
 
-/** A record ready to be written: `bytes`, then the values in `extents` of the spool, then nothing up to `sizeBytes`. */
+/** A record ready to be written: `bytes`, then the values in `extents` of their store, then nothing up to `sizeBytes`. */
 export interface LinkedRecord {
   readonly what: string;
   readonly offset: number;

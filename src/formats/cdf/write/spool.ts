@@ -6,14 +6,10 @@
  */
 import { open, rm } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
+import type { BlockStore, Extent } from './column.ts';
+import { readFully, writeFully } from './positioned.ts';
 
-/** A stretch of the spool. */
-export interface Extent {
-  readonly position: number;
-  readonly length: number;
-}
-
-export class Spool {
+export class Spool implements BlockStore {
   readonly #file: FileHandle;
   #end = 0;
 
@@ -21,14 +17,14 @@ export class Spool {
     this.#file = file;
   }
 
+  /** @param path - a free name, taken for a moment */
   static async open(path: string): Promise<Spool> {
     const file = await open(path, 'wx+');
     await rm(path, { force: true });
     return new Spool(file);
   }
 
-  /** Stores bytes; the place is fixed at the call, so calls need not wait for each other. */
-  async append(bytes: Uint8Array): Promise<Extent> {
+  async put(bytes: Uint8Array): Promise<Extent> {
     const extent = { position: this.#end, length: bytes.byteLength };
     this.#end += bytes.byteLength;
     await writeFully(this.#file, bytes, extent.position);
@@ -37,24 +33,10 @@ export class Spool {
 
   /** Fills `target` from `position`. */
   async read(target: Uint8Array, position: number): Promise<void> {
-    for (let done = 0; done < target.byteLength;) {
-      const { bytesRead } = await this.#file.read(target, done, target.byteLength - done, position + done);
-      if (bytesRead === 0) throw new Error(`spool ends before byte ${position + done}`);
-      done += bytesRead;
-    }
+    await readFully(this.#file, target, position);
   }
 
   async close(): Promise<void> {
     await this.#file.close();
-  }
-}
-
-/** One call of the system writes less than 2 GiB, and may write less than asked. */
-const MAX_WRITE_BYTES = 2 ** 30;
-
-export async function writeFully(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
-  for (let done = 0; done < bytes.byteLength;) {
-    const length = Math.min(MAX_WRITE_BYTES, bytes.byteLength - done);
-    done += (await file.write(bytes, done, length, position + done)).bytesWritten;
   }
 }

@@ -5,11 +5,9 @@ import { dataType } from '../data-types.ts';
 import { FormatError } from '../errors.ts';
 import type { CdfValues } from '../model.ts';
 import type { Block, Column } from './column.ts';
+import { MAX_RECORDS } from './create.ts';
 import type { VariableDraft } from './create.ts';
 import { encodeTexts, invalid, littleEndianBytes } from './values.ts';
-
-/** Record numbers are 4-byte signed, and readers count records in the same width. */
-export const MAX_RECORDS = 2 ** 31 - 1;
 
 type Numbers = Exclude<CdfValues, readonly string[]>;
 
@@ -27,8 +25,8 @@ export class VariableInput {
   }
 
   /**
-   * @throws FormatError `value_invalid` for another array kind, parts of records, NaN without FILLVAL or too long text;
-   *   `time_disordered`; `too_large` past 2^31 - 1 records
+   * @throws FormatError `value_invalid` for another array kind, parts of records, more records than declared, NaN without
+   *   FILLVAL or too long text; `time_disordered`; `too_large` past 2^31 - 1 records
    */
   async append(values: CdfValues): Promise<void> {
     const bytes = this.#encode(values);
@@ -41,11 +39,13 @@ export class VariableInput {
     await this.#column.append(bytes);
   }
 
-  /** @throws FormatError `value_invalid` if a variable of one record has none */
+  /** @throws FormatError `value_invalid` if a variable of one record has none, or there are fewer than declared */
   async finish(): Promise<Block[]> {
     if (!this.draft.source.recordVarying && this.#records === 0) {
       throw invalid(this.#where, 'one record, as it does not vary with records', 'none');
     }
+    const { records } = this.draft;
+    if (records !== undefined && this.#records !== records) throw this.#notAsDeclared(records);
     return this.#column.finish();
   }
 
@@ -54,12 +54,18 @@ export class VariableInput {
     if (!this.draft.source.recordVarying && this.#records > 1) {
       throw invalid(this.#where, 'exactly one record, as it does not vary with records', `${this.#records} records`);
     }
+    const { records: declared } = this.draft;
+    if (declared !== undefined && this.#records > declared) throw this.#notAsDeclared(declared);
     if (this.#records > MAX_RECORDS) {
       throw new FormatError('too_large', this.#where, {
         expected: `at most ${MAX_RECORDS} records`,
         got: `${this.#records}`,
       });
     }
+  }
+
+  #notAsDeclared(declared: number): FormatError {
+    return invalid(this.#where, `${declared} records, as the schema says`, `${this.#records}`);
   }
 
   #encode(values: CdfValues): Uint8Array {

@@ -1,18 +1,18 @@
 /**
- * The streaming writer: create → (records to the spool) → layout → link → write, then the final name.
+ * The streaming writer: create → (records to their blocks) → layout → link → write, then the final name.
  */
 import { randomBytes } from 'node:crypto';
-import { open, rename, rm } from 'node:fs/promises';
+import { open, rename } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { FormatError } from '../errors.ts';
 import type { CdfSchema, CdfValues, CdfWriteOptions, CdfWriteResult } from '../model.ts';
-import { assembleFile } from './assemble.ts';
 import { createColumn } from './column.ts';
 import { createDraft } from './create.ts';
 import type { FileDraft } from './create.ts';
 import { InFlight } from '../in-flight.ts';
-import { layoutFile } from './layout.ts';
-import { Spool } from './spool.ts';
+import { SpooledOutput } from './output.ts';
+import type { Output } from './output.ts';
+import { PlannedOutput } from './planned-output.ts';
 import { VariableInput } from './variable-input.ts';
 
 /** Threads of libuv's pool, which compresses. */
@@ -22,30 +22,27 @@ const POOL_THREADS = Number(process.env['UV_THREADPOOL_SIZE']) || 4;
  * Writes one CDF in batches of records. Nothing appears under the final name before `close`, which replaces what was
  * there. The bytes depend on schema, options and values alone, not on batch sizes, order of variables or timing.
  *
- * Memory: one open block per variable and a few blocks in flight. Disk: the values twice until `close` ends.
+ * Memory: one open block per variable and a few blocks in flight. Disk: the values twice while `close` runs, unless
+ * sizes are known beforehand (see `CdfVariable.records`).
  */
 export class CdfWriter {
   readonly #path: string;
-  readonly #draft: FileDraft;
-  readonly #hasChecksum: boolean;
-  readonly #spool: Spool;
+  readonly #output: Output;
   readonly #inFlight: InFlight;
   readonly #inputs: ReadonlyMap<string, VariableInput>;
   #queue: Promise<unknown> = Promise.resolve();
   #isOpen = true;
   #failure: unknown;
 
-  private constructor(path: string, draft: FileDraft, options: CdfWriteOptions, spool: Spool) {
+  private constructor(path: string, draft: FileDraft, output: Output) {
     this.#path = path;
-    this.#draft = draft;
-    this.#hasChecksum = options.checksum ?? true;
-    this.#spool = spool;
+    this.#output = output;
     const inFlight = new InFlight(2 * POOL_THREADS);
     this.#inFlight = inFlight;
     this.#inputs = new Map(
-      draft.variables.map((variable) => [
+      draft.variables.map((variable, num) => [
         variable.name,
-        new VariableInput(variable, createColumn(variable, spool, inFlight)),
+        new VariableInput(variable, createColumn(variable, output.storeOf(num), inFlight)),
       ]),
     );
   }
@@ -56,7 +53,8 @@ export class CdfWriter {
    */
   static async open(path: string, schema: CdfSchema, options: CdfWriteOptions = {}): Promise<CdfWriter> {
     const draft = createDraft(schema, options);
-    return new CdfWriter(path, draft, options, await Spool.open(temporaryName(path)));
+    const Kind = PlannedOutput.fits(draft) ? PlannedOutput : SpooledOutput;
+    return new CdfWriter(path, draft, await Kind.open(temporaryName(path), draft, options.checksum ?? true));
   }
 
   /**
@@ -78,8 +76,8 @@ export class CdfWriter {
   /**
    * Finishes the file: written under a hidden name, synced, renamed.
    *
-   * @throws what a failed `append` threw; FormatError `value_invalid` for a one-record variable without its record;
-   *   errors of the file system. The writer is closed and has left nothing behind in every case.
+   * @throws what a failed `append` threw; FormatError `value_invalid` for a one-record variable without its record, or
+   *   fewer records than declared; errors of the file system. The writer is closed and has left nothing behind then.
    */
   async close(): Promise<CdfWriteResult> {
     this.#mustBeOpen('close');
@@ -115,31 +113,21 @@ export class CdfWriter {
   }
 
   async #publish(): Promise<CdfWriteResult> {
-    const columns = [];
-    for (const input of this.#inputs.values()) columns.push(await input.finish());
-    const layout = layoutFile(this.#draft, columns);
-    const temporary = temporaryName(this.#path);
-    try {
-      const file = await open(temporary, 'wx');
-      let result: CdfWriteResult;
-      try {
-        result = await assembleFile(file, layout, this.#spool, this.#hasChecksum);
-        await file.sync();
-      } finally {
-        await file.close();
-      }
-      await rename(temporary, this.#path);
-      await syncFolder(dirname(this.#path));
-      return result;
-    } catch (error) {
-      await rm(temporary, { force: true });
-      throw error;
-    }
+    // All at once: the last blocks of the variables are compressed side by side.
+    const endings = await Promise.allSettled(Array.from(this.#inputs.values(), (input) => input.finish()));
+    const columns = endings.map((ending) => {
+      if (ending.status === 'rejected') throw ending.reason;
+      return ending.value;
+    });
+    const result = await this.#output.finish(columns);
+    await rename(this.#output.path, this.#path);
+    await syncFolder(dirname(this.#path));
+    return result;
   }
 
   async #release(): Promise<void> {
     await this.#inFlight.drain().catch(() => undefined); // its failure was or will be reported by `finish`
-    await this.#spool.close();
+    await this.#output.release();
   }
 
   #mustBeOpen(call: string): void {

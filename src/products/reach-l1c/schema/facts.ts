@@ -13,6 +13,8 @@ export interface ProductFacts {
   /** `UDL_Source`. */
   readonly descriptor: string;
   readonly axes: Axes;
+  /** Records of the time axis. */
+  readonly timeCount: number;
   /** Smallest step of the time axis in microseconds; null for one time. */
   readonly stepMicros: number | null;
 }

@@ -113,6 +113,7 @@ function epoch(facts: ProductFacts): CdfVariable {
     name: 'Epoch',
     type: 'CDF_TIME_TT2000',
     recordVarying: true,
+    records: facts.timeCount,
     monotonic: 'strict',
     ...compression(facts),
     attributes: [
@@ -204,6 +205,7 @@ function measurement(
     type: 'CDF_DOUBLE',
     dims: further.length > 0 ? [sensors, axes.flavorCount] : [sensors],
     recordVarying: true,
+    records: facts.timeCount,
     ...compression(facts),
     attributes: [
       ...described(name, description, 'data', range?.format ?? 'G10.8E3'),
