@@ -7,6 +7,8 @@ import { parseEnv } from 'node:util';
 import { z } from 'zod';
 import { PipelineError } from './core/errors.ts';
 import { Secret } from './core/secret.ts';
+import { CRASH_POINTS, parseCrashPoint } from './storage/crash-point.ts';
+import type { ArmedCrashPoint } from './storage/crash-point.ts';
 
 const httpUrl = z
   .string()
@@ -35,6 +37,11 @@ const VARIABLES = z.object({
   REACHBACK_PASS_WAIT_MS: z.coerce.number().int().min(1).max(300_000).default(5_000),
   REACHBACK_REQUEST_TIMEOUT_MS: z.coerce.number().int().min(100).max(3_600_000).default(120_000),
   REACHBACK_THREADS: z.coerce.number().int().min(1).max(64).default(2),
+  REACHBACK_CRASH_POINT: z
+    .string()
+    .refine((text) => parseCrashPoint(text) !== null, 'no place of that name')
+    .transform(parseCrashPoint)
+    .optional(),
 });
 
 const EXPECTED: Record<keyof z.infer<typeof VARIABLES>, string> = {
@@ -47,6 +54,7 @@ const EXPECTED: Record<keyof z.infer<typeof VARIABLES>, string> = {
   REACHBACK_PASS_WAIT_MS: 'milliseconds before the first retry of a failed pass, 1 to 300000',
   REACHBACK_REQUEST_TIMEOUT_MS: 'milliseconds for connecting and between bytes, 100 to 3600000',
   REACHBACK_THREADS: 'threads that fetch and scan, 1 to 64',
+  REACHBACK_CRASH_POINT: `nothing; in tests, one of ${CRASH_POINTS.join(', ')}, with :n for the n-th time`,
 };
 
 /** Variables that hold secrets: their values never appear in an error text. */
@@ -67,6 +75,8 @@ export interface Environment {
   /** Per request: connecting, and the time between two pieces of the body (UDL-6). */
   readonly requestTimeoutMs: number;
   readonly threads: number;
+  /** Where this process ends itself as kill -9 would: a test facility, null otherwise. */
+  readonly crashPoint: ArmedCrashPoint | null;
   /** All variables, `.env` included, for child processes and libraries with a chain of their own. */
   readonly variables: Readonly<Record<string, string | undefined>>;
 }
@@ -90,6 +100,7 @@ export function readEnvironment(processEnv: Readonly<Record<string, string | und
     passWaitMs: data.REACHBACK_PASS_WAIT_MS,
     requestTimeoutMs: data.REACHBACK_REQUEST_TIMEOUT_MS,
     threads: data.REACHBACK_THREADS,
+    crashPoint: data.REACHBACK_CRASH_POINT ?? null,
     variables,
   });
 }

@@ -29,6 +29,7 @@ describe('configuration', () => {
       passWaitMs: 5_000,
       requestTimeoutMs: 120_000,
       threads: 2,
+      crashPoint: null,
       variables: {},
     });
   });
@@ -42,6 +43,7 @@ describe('configuration', () => {
       REACHBACK_PASS_WAIT_MS: '1',
       REACHBACK_REQUEST_TIMEOUT_MS: '250',
       REACHBACK_THREADS: '8',
+      REACHBACK_CRASH_POINT: 'slice-renamed:3',
       OTHER: 'kept for libraries',
     };
     const environment = readEnvironment(set, await temporaryFolder());
@@ -52,6 +54,7 @@ describe('configuration', () => {
       passWaitMs: 1,
       requestTimeoutMs: 250,
       threads: 8,
+      crashPoint: { point: 'slice-renamed', nth: 3 },
       variables: { OTHER: 'kept for libraries' },
     });
     expect(environment.token?.reveal()).toBe(TOKEN);

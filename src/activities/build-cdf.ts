@@ -8,6 +8,7 @@ import { buildL1c } from '../products/reach-l1c/index.ts';
 import type { BuildResult } from '../products/reach-l1c/index.ts';
 import { publishFile, temporaryName } from '../storage/atomic-file.ts';
 import { backupFile } from '../storage/backup.ts';
+import { crashPoint } from '../storage/crash-point.ts';
 import { fileDigest } from '../storage/file-digest.ts';
 import { manifestPath, writeManifest } from '../storage/manifest.ts';
 import type { ProductManifest } from '../storage/manifest.ts';
@@ -38,6 +39,7 @@ export async function buildCdf(deps: ActivityDependencies, attempt: DayAttempt):
     const seconds = secondsSince(startedAt);
     const { sizeBytes, path } = row;
     await deps.ledger.closeStage(stage, { status: 'PROCESSED', seconds, sizeBytes, path, inputPath: input.path });
+    crashPoint('cdf-closed');
     await deps.telemetry.flush();
     deps.log.info({ day, path, sizeBytes, seconds }, 'day PROCESSED');
     return { seconds, productBytes: sizeBytes, productPath: path, records: row.records };
@@ -70,6 +72,7 @@ export async function buildCdf(deps: ActivityDependencies, attempt: DayAttempt):
         );
         if (built.inputSha256 !== input.sha256) throw inputChanged(input.path, input.sha256, built.inputSha256);
         logRemarks(deps, attempt, built);
+        crashPoint('cdf-temporary');
         return await publishProduct(deps, attempt, facts, temporary, built, generationDate, input.path);
       } finally {
         await rm(temporary, { force: true });
@@ -128,6 +131,7 @@ async function publishProduct(
     }
   }
   await publishFile(temporary, path);
+  crashPoint('cdf-renamed');
   const manifest: ProductManifest = {
     manifestVersion: 1,
     kind: 'product',
@@ -150,6 +154,7 @@ async function publishProduct(
     quarantined: built.quarantined,
   };
   await writeManifest(path, manifest);
+  crashPoint('cdf-manifest');
   if (former !== undefined && former !== path) {
     // The day has another first record and so another name (CDF-D2); its copy is among the backups. Before the row: a kill
     // after the row would leave the old name for ever.
@@ -170,6 +175,7 @@ async function publishProduct(
     createdAt: new Date().toISOString(),
   };
   await deps.ledger.putArtifact(row);
+  crashPoint('cdf-recorded');
   return row;
 }
 

@@ -5,6 +5,7 @@ import { availabilityPct } from '../core/records/counts.ts';
 import type { RecordCounts } from '../core/records/counts.ts';
 import type { ArtifactRow } from '../ledger/ledger.ts';
 import { countArtifact } from '../products/reach-l1c/index.ts';
+import { crashPoint } from '../storage/crash-point.ts';
 import { readManifest } from '../storage/manifest.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { secondsSince } from './dependencies.ts';
@@ -29,6 +30,7 @@ export async function countRecords(deps: ActivityDependencies, attempt: DayAttem
         tell({ phase: 'counting', done, total: artifact.sizeBytes }),
       ));
     await deps.ledger.putCounts(product, day, artifact.sha256, counts);
+    crashPoint('count-recorded');
     const availability = availabilityPct(counts.records, expectedRecords(parseProductSlug(product)));
     const seconds = secondsSince(startedAt);
     deps.log.info({ day, ...counts, availabilityPct: availability, seconds }, 'day counted');

@@ -4,6 +4,7 @@ import { PipelineError } from '../core/errors.ts';
 import type { StageHeartbeat } from '../core/backfill/types.ts';
 import { expectedRecords, parseProductSlug } from '../core/product.ts';
 import { availabilityPct } from '../core/records/counts.ts';
+import { crashPoint } from '../storage/crash-point.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { secondsSince, stageAttempt } from './dependencies.ts';
 import { discardSlices, downloadDay } from './download/index.ts';
@@ -69,7 +70,9 @@ export async function downloadWindow(deps: ActivityDependencies, dayAttempt: Day
       version: null,
       createdAt: new Date().toISOString(),
     });
+    crashPoint('download-recorded');
     await deps.ledger.closeStage(stage, { status: 'DOWNLOADED', seconds, records, sizeBytes, path });
+    crashPoint('download-closed');
     await deps.telemetry.flush();
     await discardSlices(deps.workspace, product, day);
     const availability = availabilityPct(records, expectedRecords(parseProductSlug(product)));

@@ -67,12 +67,3 @@ function leftBehind(signal: AbortSignal): Promise<never> {
     signal.addEventListener('abort', () => setTimeout(reject, STOP_WITHIN_MS, signal.reason).unref(), { once: true });
   });
 }
-
-/** Runs short work without heartbeats; what it throws is translated for the engine. */
-export async function translated<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    throw toFailure(error, Context.current().info.attempt);
-  }
-}

@@ -7,7 +7,7 @@ import { buildCdf } from './build-cdf.ts';
 import { countRecords } from './count-records.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { downloadWindow } from './download-window.ts';
-import { translated } from './heartbeat.ts';
+import { withHeartbeat } from './heartbeat.ts';
 import { planDays } from './plan/plan-days.ts';
 import { recordDay } from './record-day.ts';
 import type { Activities } from './types.ts';
@@ -15,14 +15,14 @@ import { uploadProduct } from './upload-product.ts';
 
 export function createActivities(deps: ActivityDependencies): Activities {
   return {
-    planRange: (request) => translated(() => planDays(deps.planning, request)),
+    planRange: (request) => withHeartbeat(() => planDays(deps.planning, request)),
     downloadWindow: (attempt) => downloadWindow(deps, attempt),
     countRecords: (attempt) => countRecords(deps, attempt),
     buildCdf: (attempt) => buildCdf(deps, attempt),
     uploadProduct: (attempt) => uploadProduct(deps, attempt),
-    recordDay: (attempt) => translated(() => recordDay(deps, attempt)),
+    recordDay: (attempt) => withHeartbeat(() => recordDay(deps, attempt)),
     closeIncident: (incident) =>
-      translated(async () => {
+      withHeartbeat(async () => {
         deps.gate.closeIncident(incident);
       }),
   };

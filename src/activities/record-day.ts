@@ -1,3 +1,4 @@
+import { crashPoint } from '../storage/crash-point.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { stageAttempt } from './dependencies.ts';
 import type { DayAttempt } from './types.ts';
@@ -10,4 +11,5 @@ export async function recordDay(deps: ActivityDependencies, attempt: DayAttempt)
     deps.log.error({ day: attempt.input.day, ...failure }, 'day FAILED');
   }
   await deps.telemetry.flush();
+  crashPoint('day-recorded');
 }

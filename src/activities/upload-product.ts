@@ -1,5 +1,6 @@
 import { relative, sep } from 'node:path';
 import { PipelineError } from '../core/errors.ts';
+import { crashPoint } from '../storage/crash-point.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { secondsSince, stageAttempt } from './dependencies.ts';
 import { withHeartbeat } from './heartbeat.ts';
@@ -35,7 +36,9 @@ export async function uploadProduct(deps: ActivityDependencies, attempt: DayAtte
     const seconds = secondsSince(startedAt);
     const deliveredAt = new Date().toISOString();
     await deps.ledger.putDelivery({ product, day, destination: options.uploadTo, key, sizeBytes, sha256, deliveredAt });
+    crashPoint('upload-recorded');
     await deps.ledger.closeStage(stage, { status: 'UPLOADED', seconds, bucket: destination.base, key });
+    crashPoint('upload-closed');
     await deps.telemetry.flush();
     deps.log.info({ day, uri: delivered.uri, status: delivered.status, seconds }, 'day UPLOADED');
     return { seconds, productBytes: sizeBytes, productPath: sourcePath, deliveredTo: delivered.uri };

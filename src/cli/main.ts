@@ -3,6 +3,7 @@ import { pathToFileURL } from 'node:url';
 import { Command } from 'commander';
 import type { Secret } from '../core/secret.ts';
 import { VERSION } from '../core/version.ts';
+import { armCrashPoint } from '../storage/crash-point.ts';
 import { addCancelCommand } from './cancel.ts';
 import { addCdfCommand } from './cdf.ts';
 import { addDemoCommand } from './demo.ts';
@@ -50,6 +51,7 @@ export async function runCli(args: readonly string[]): Promise<ExitCode> {
   try {
     const context = createContext();
     ({ token, ledgerUrl } = context.environment);
+    armCrashPoint(context.environment.crashPoint);
     const program = createProgram(context, (ended) => {
       code = ended;
     });

@@ -7,6 +7,7 @@
 import { mkdir, open, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { writeAtomically } from '../storage/atomic-file.ts';
+import { crashPoint } from '../storage/crash-point.ts';
 import { TELEMETRY_COLUMNS, csvLine, telemetryLine } from './telemetry-format.ts';
 import type { AttemptRecord, TelemetryCursor, TelemetryLog } from './telemetry-log.ts';
 import { repairTelemetry } from './telemetry-repair.ts';
@@ -114,6 +115,7 @@ async function appendDurably(
   } finally {
     await file.close();
   }
+  crashPoint('telemetry-appended');
   const next = { seq: batch.lastSeq, byteOffset: cursor.byteOffset + batch.bytes.length };
   await ledger.putTelemetryCursor(path, next);
   return next;

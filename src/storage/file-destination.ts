@@ -6,6 +6,7 @@ import { pathToFileURL } from 'node:url';
 import { PipelineError } from '../core/errors.ts';
 import { publishFile, removeLeftoversOf, temporaryName } from './atomic-file.ts';
 import { backupFile } from './backup.ts';
+import { crashPoint } from './crash-point.ts';
 import type { Delivery, DeliveryResult, Destination } from './destination.ts';
 import { fileDigest } from './file-digest.ts';
 import { errorCode, explainFsError, whyNotWritable } from './folders.ts';
@@ -42,6 +43,7 @@ export class FileDestination implements Destination {
       // After the rename: a kill between the two leaves a file of nobody, which the next delivery of the same content claims.
       if (delivery.owner !== undefined) {
         await noteOwner(this.#folder, delivery.key, { owner: delivery.owner, sha256: delivery.sha256 });
+        crashPoint('upload-owner');
       }
       return result;
     } catch (error) {
@@ -57,8 +59,10 @@ export class FileDestination implements Destination {
     const temporary = temporaryName(path);
     try {
       await copyChecked(delivery, temporary);
+      crashPoint('upload-temporary');
       if (!(await isFile(path))) {
         await publishFile(temporary, path);
+        crashPoint('upload-renamed');
         return { status: 'written', uri };
       }
       // Looked at again, as copying took its time. Only now, with a checked copy at hand, is the former file touched (SAFE-11).

@@ -6,6 +6,7 @@ import { PipelineError } from '../../core/errors.ts';
 import type { ArtifactFormat } from '../../core/product.ts';
 import { writeAtomically } from '../../storage/atomic-file.ts';
 import { backupFile } from '../../storage/backup.ts';
+import { crashPoint } from '../../storage/crash-point.ts';
 import { fileDigest } from '../../storage/file-digest.ts';
 import { readManifest } from '../../storage/manifest.ts';
 import type { DownloadManifest } from '../../storage/manifest.ts';
@@ -97,6 +98,7 @@ function writeArtifact(
       const backup = await backupFile(path, join(dirname(path), '_backup'));
       log?.warn({ path, backup }, 'another file stood where the download goes; it is kept');
     }
+    crashPoint('download-temporary');
     return digest;
   });
 }

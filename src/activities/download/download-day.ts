@@ -7,6 +7,7 @@ import { backoffMs } from '../../core/rate/breaker.ts';
 import { daySlices } from '../../core/slices.ts';
 import { addDays, dayStartMs } from '../../core/time/day.ts';
 import { SOFTWARE } from '../../core/version.ts';
+import { crashPoint } from '../../storage/crash-point.ts';
 import { writeManifest } from '../../storage/manifest.ts';
 import type { DownloadManifest } from '../../storage/manifest.ts';
 import type { BodyDigest } from './artifact-body.ts';
@@ -99,7 +100,9 @@ async function download(
     emptySlices: store.total - files.length,
     outsideSlice: store.files.reduce((sum, { header }) => sum + header.outside, 0),
   };
+  crashPoint('download-renamed');
   await writeManifest(path, manifest);
+  crashPoint('download-manifest');
   return { outcome: 'done', path, ...sent, adopted: false, ...facts(manifest) };
 }
 

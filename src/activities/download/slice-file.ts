@@ -15,6 +15,7 @@ import type { ProductSlug } from '../../core/product.ts';
 import type { RecordCounts } from '../../core/records/counts.ts';
 import type { Day } from '../../core/time/day.ts';
 import { temporaryName } from '../../storage/atomic-file.ts';
+import { crashPoint } from '../../storage/crash-point.ts';
 
 export interface SliceHeader {
   readonly version: 1;
@@ -67,7 +68,9 @@ export async function writeSliceFile(folder: string, header: SliceHeader, block:
     } finally {
       await file.close();
     }
+    crashPoint('slice-temporary');
     await rename(temporary, path);
+    crashPoint('slice-renamed');
   } catch (error) {
     await rm(temporary, { force: true });
     throw error;

@@ -6,6 +6,7 @@ import type { Slice } from '../../core/slices.ts';
 import type { Day } from '../../core/time/day.ts';
 import type { SliceRow } from '../../ledger/ledger.ts';
 import type { SliceAnswer } from '../../sources/udl/index.ts';
+import { crashPoint } from '../../storage/crash-point.ts';
 import { keepRejected, readSliceFile, sliceFileName, writeSliceFile } from './slice-file.ts';
 import type { SliceFile, SliceHeader } from './slice-file.ts';
 import type { DownloadDependencies, DownloadRequest } from './types.ts';
@@ -147,6 +148,7 @@ export class SliceStore {
     };
     const file = await writeSliceFile(this.#folder, header, data?.block ?? new Uint8Array());
     await this.#ledger.putSlice(this.#doneRow(header));
+    crashPoint('slice-recorded');
     this.#take(file);
   }
 
