@@ -4,6 +4,7 @@ import { Argument, Command, InvalidArgumentError } from 'commander';
 import { benchBuild } from './cases/build.ts';
 import { benchDay } from './cases/day.ts';
 import { benchFloor } from './cases/floor.ts';
+import { benchLedger } from './cases/ledger.ts';
 import { benchPlan } from './cases/plan.ts';
 import { benchWrite } from './cases/write.ts';
 import { figure, table } from './support/figures.ts';
@@ -18,6 +19,7 @@ const CASES: Readonly<Record<string, (ground: Ground) => Promise<Figure[]>>> = {
   build: benchBuild,
   write: benchWrite,
   plan: benchPlan,
+  ledger: benchLedger,
 };
 /** The simulator keeps every day in memory, about 1 GB each. */
 const MOST_DAYS = 8;

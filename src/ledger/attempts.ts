@@ -7,6 +7,7 @@ import type { Day } from '../core/time/day.ts';
 import type { Ledger, StageAttempt, StageClosing, TelemetryStatus } from './ledger.ts';
 import type { AttemptsTable, LedgerTables } from './schema.ts';
 import { stampMs, telemetryStamp } from './stamp.ts';
+import { storableText } from './storable-text.ts';
 import type { WorkspacePaths } from './workspace-paths.ts';
 
 type Db = Kysely<LedgerTables>;
@@ -99,12 +100,27 @@ export function createAttemptWriter({ db, paths, now }: AttemptWriterOptions): A
   };
 }
 
-/** Appends a row unless the attempt has it already. */
+/** Appends a row unless the attempt has it already, and makes it the latest word of its phase. */
 export async function appendAttempt(trx: Transaction<LedgerTables>, row: NewAttempt): Promise<void> {
-  await trx
+  const appended = await trx
     .insertInto('attempts')
     .values(row)
     .onConflict((conflict) => conflict.columns(['workflow_run_id', 'stage', 'destination', 'edge']).doNothing())
+    .returning('seq')
+    .executeTakeFirst();
+  if (appended === undefined) return;
+  const { product, day, status, destination } = row;
+  const key = { product, day, phase: row.stage === 'count' ? 'download' : row.stage, destination } as const;
+  const latest = {
+    seq: appended.seq,
+    status,
+    error_type: row.error_type ?? null,
+    told_at: row.finished_at ?? row.started_at,
+  };
+  await trx
+    .insertInto('day_states')
+    .values({ ...key, ...latest })
+    .onConflict((conflict) => conflict.columns(['product', 'day', 'phase', 'destination']).doUpdateSet(latest))
     .execute();
 }
 
@@ -263,11 +279,6 @@ function failureFields(stage: Stage, failure: DayFailure, seconds: number) {
     error_message: storableText(failure.message),
     [column[stage]]: seconds,
   } as const;
-}
-
-/** Neither SQL text nor older CSV readers bear a NUL. */
-function storableText(text: string): string {
-  return text.replaceAll('\0', '\uFFFD');
 }
 
 async function hasFailed(trx: Transaction<LedgerTables>, workflowRunId: string): Promise<boolean> {

@@ -80,6 +80,25 @@ export interface SliceRow {
   readonly updatedAt: string;
 }
 
+/** A request that did not bring its slice: it failed, or the source asked for a pause. */
+export interface RequestFailureRow {
+  readonly product: ProductSlug;
+  readonly day: Day;
+  /** Of the slice, POSIX milliseconds. */
+  readonly startMs: number;
+  /** ISO 8601 UTC; with the slice the row's key. */
+  readonly endedAt: string;
+  readonly host: string;
+  /** `rate_limited`, `wrong_kind`, … as the source judged it. */
+  readonly kind: string;
+  readonly httpStatus: number | null;
+  /** What the source asked for, verbatim. */
+  readonly retryAfter: string | null;
+  /** Readable, secrets removed, at most 1,000 characters. */
+  readonly detail: string;
+  readonly seconds: number | null;
+}
+
 export type ArtifactKind = 'download' | 'product';
 
 /** A file of the workspace. `path` is absolute here; inside the workspace folder the database stores it relative. */
@@ -172,10 +191,17 @@ export interface Ledger {
   slices(product: ProductSlug, day: Day): Promise<SliceRow[]>;
   /** Inserts or replaces the slice's row; `failures` is written as given. */
   putSlice(row: SliceRow): Promise<void>;
+  /** The same for many in one transaction, all or none: for imports, a few thousand at once. */
+  putSlices(rows: readonly SliceRow[]): Promise<void>;
   /** Sets all failure counts of a day to 0: a new run of the day workflow may ask again. */
   resetSliceFailures(product: ProductSlug, day: Day): Promise<void>;
   /** Drops slices of a day whose interval is not among `intervals` (another slice mode was used before). */
   retainSlices(product: ProductSlug, day: Day, intervals: readonly { startMs: number; endMs: number }[]): Promise<void>;
+
+  /** Notes a request that brought nothing, once per slice and moment. */
+  putRequestFailure(row: RequestFailureRow): Promise<void>;
+  /** Of a day, by slice and time. */
+  requestFailures(product: ProductSlug, day: Day): Promise<RequestFailureRow[]>;
 
   /**
    * Makes `row` the current file of its (product, day, kind); a former row with another path or hash is marked superseded.

@@ -3,6 +3,7 @@ import type { Generated } from 'kysely';
 import type { Profile, Stage } from '../core/backfill/types.ts';
 import type { Day } from '../core/time/day.ts';
 import type { ArtifactKind, SliceStatus, TelemetryStatus } from './ledger.ts';
+import type { Phase } from './reports.ts';
 
 export interface AttemptsTable {
   seq: Generated<number>;
@@ -33,7 +34,7 @@ export interface AttemptsTable {
   object_key: string | null;
 }
 
-interface SlicesTable {
+export interface SlicesTable {
   product: string;
   day: Day;
   start_ms: number;
@@ -109,6 +110,49 @@ interface TelemetryExportsTable {
   byte_offset: number;
 }
 
+/** The latest row of `attempts` about each phase of a day: follows every row that is appended. */
+export interface DayStatesTable {
+  product: string;
+  day: Day;
+  phase: Phase;
+  /** Upload only, else empty. */
+  destination: string;
+  seq: number;
+  status: TelemetryStatus;
+  error_type: string | null;
+  /** When it ended, or began if it has not ended. */
+  told_at: string;
+}
+
+/** Sums over the slices of a day: follows every change of them. */
+export interface SliceDaysTable {
+  product: string;
+  day: Day;
+  slices: number;
+  done: number;
+  empty: number;
+  failed: number;
+  records: number;
+  /** Records of the slice that has the fewest. */
+  fewest_records: number;
+  bytes: number;
+  seconds: number;
+}
+
+export interface RequestFailuresTable {
+  product: string;
+  day: Day;
+  /** Of the slice that was asked for. */
+  start_ms: number;
+  ended_at: string;
+  host: string;
+  kind: string;
+  http_status: number | null;
+  retry_after: string | null;
+  detail: string;
+  seconds: number | null;
+}
+
 export interface LedgerTables {
   attempts: AttemptsTable;
   slices: SlicesTable;
@@ -118,4 +162,7 @@ export interface LedgerTables {
   generation_dates: GenerationDatesTable;
   input_files: InputFilesTable;
   telemetry_exports: TelemetryExportsTable;
+  day_states: DayStatesTable;
+  slice_days: SliceDaysTable;
+  request_failures: RequestFailuresTable;
 }

@@ -4,7 +4,7 @@ import { availabilityPct } from '../core/records/counts.ts';
 import { expectedRecords, parseProductSlug } from '../core/product.ts';
 import type { ProductSlug } from '../core/product.ts';
 import type { Day } from '../core/time/day.ts';
-import type { DayLine, FailureRow, LedgerReports, Phase, ReportScope } from './reports.ts';
+import type { DayLine, FailureRow, LedgerReports, ReportScope } from './reports.ts';
 import type { LedgerTables } from './schema.ts';
 import { readTransaction } from './transactions.ts';
 import type { WorkspacePaths } from './workspace-paths.ts';
@@ -21,8 +21,10 @@ export function createSqlReports(db: Kysely<LedgerTables>, paths: WorkspacePaths
     },
 
     async stateCounts(scope = {}) {
-      const rows = await latestRows(db, scope)
+      const rows = await db
+        .selectFrom('day_states')
         .select((select) => ['product', 'phase', 'destination', 'status', select.fn.countAll<number>().as('days')])
+        .where(inScope(scope))
         .groupBy(['product', 'phase', 'destination', 'status'])
         .orderBy('product')
         .orderBy('phase')
@@ -33,11 +35,21 @@ export function createSqlReports(db: Kysely<LedgerTables>, paths: WorkspacePaths
     },
 
     async latestFailures(limit, scope = {}) {
-      const rows = await latestRows(db, scope)
-        .selectAll()
-        .where('status', '=', 'FAILED')
-        .orderBy('seq', 'desc')
-        .limit(limit)
+      const rows = await db
+        .selectFrom(
+          db
+            .selectFrom('day_states')
+            .selectAll()
+            .where('status', '=', 'FAILED')
+            .where(inScope(scope))
+            .orderBy('seq', 'desc')
+            .limit(limit)
+            .as('failed'),
+        )
+        .innerJoin('attempts', 'attempts.seq', 'failed.seq')
+        .selectAll('failed')
+        .select(['attempts.run_id', 'attempts.error_message'])
+        .orderBy('failed.seq', 'desc')
         .execute();
       return rows.map((row) => ({
         seq: row.seq,
@@ -48,7 +60,7 @@ export function createSqlReports(db: Kysely<LedgerTables>, paths: WorkspacePaths
         runId: row.run_id,
         kind: (row.error_type ?? 'unknown') as FailureRow['kind'],
         message: row.error_message ?? '',
-        failedAt: row.finished_at ?? row.started_at,
+        failedAt: row.told_at,
       }));
     },
 
@@ -66,19 +78,6 @@ function inScope({ product, first, last }: ReportScope) {
   return conditions.length === 0 ? sql<SqlBool>`1 = 1` : sql<SqlBool>`${sql.join(conditions, sql` and `)}`;
 }
 
-/** The latest row of every (product, day, phase, destination) of the scope, with its phase. */
-function latestRows(db: Db, scope: ReportScope) {
-  const phase = sql<Phase>`case stage when 'count' then 'download' else stage end`;
-  const latest = db
-    .selectFrom('attempts')
-    .select((select) => select.fn.max('seq').as('seq'))
-    .where(inScope(scope))
-    .groupBy(['product', 'day', phase, 'destination']);
-  return db.selectFrom(
-    db.selectFrom('attempts').selectAll().select(phase.as('phase')).where('seq', 'in', latest).as('latest'),
-  );
-}
-
 async function readDayLines(trx: Db, paths: WorkspacePaths, scope: ReportScope): Promise<DayLine[]> {
   const lines = new Map<string, Mutable<DayLine>>();
   const lineOf = (row: { product: ProductSlug; day: Day }): Mutable<DayLine> => {
@@ -88,7 +87,8 @@ async function readDayLines(trx: Db, paths: WorkspacePaths, scope: ReportScope):
     return line;
   };
 
-  for (const row of await latestRows(trx, scope).selectAll().orderBy('seq').execute()) {
+  const states = trx.selectFrom('day_states').selectAll().where(inScope(scope)).orderBy('seq');
+  for (const row of await states.execute()) {
     lineOf(row)[row.phase] = row.status;
   }
   await fillSeconds(trx, scope, lineOf);

@@ -5,7 +5,7 @@ import type { Stage } from '../../src/core/backfill/types.ts';
 import { parseProductSlug } from '../../src/core/product.ts';
 import { addDays } from '../../src/core/time/day.ts';
 import type { Day } from '../../src/core/time/day.ts';
-import type { DayFacts, StageClosing } from '../../src/ledger/ledger.ts';
+import type { DayFacts, SliceRow, StageClosing } from '../../src/ledger/ledger.ts';
 import type { SqlLedger } from '../../src/ledger/sql-ledger.ts';
 import {
   DAY,
@@ -496,6 +496,55 @@ export function describeLedger(name: string, open: LedgerFactory): void {
       expect(await ledger.slices(QUICKLOOK, DAY)).toEqual([slice()]);
       await ledger.retainSlices(QUICKLOOK, DAY, [{ startMs, endMs: endMs - 1 }]);
       expect(await ledger.slices(QUICKLOOK, DAY)).toEqual([]);
+    });
+  });
+
+  describe(`${name}: many slices, and requests that brought nothing`, () => {
+    const at = (index: number, change: Partial<SliceRow> = {}): SliceRow =>
+      slice({ startMs: slice().startMs + index * 300_000, endMs: slice().startMs + (index + 1) * 300_000, ...change });
+
+    test('a batch leaves what its rows one by one leave, twice as well; of one key the later stands', async () => {
+      const one = await setUp();
+      const many = await setUp();
+      const rows = Array.from({ length: 1_200 }, (_, index) =>
+        at(index % 700, { day: addDays(DAY, index % 3), records: index, status: index % 7 === 0 ? 'empty' : 'done' }),
+      );
+      for (const row of rows) await one.ledger.putSlice(row);
+      await many.ledger.putSlices(rows);
+      await many.ledger.putSlices(rows);
+      await many.ledger.putSlices([]);
+      for (const day of [DAY, NEXT_DAY, addDays(DAY, 2)]) {
+        expect(await many.ledger.slices(QUICKLOOK, day)).toEqual(await one.ledger.slices(QUICKLOOK, day));
+      }
+    });
+
+    test('a batch that does not fit is refused as a whole', async () => {
+      const { ledger } = await setUp();
+      const bad = at(1, { status: 'unheard-of' as SliceRow['status'] });
+      await expect(ledger.putSlices([at(0), bad])).rejects.toThrow(/slices_status/);
+      expect(await ledger.slices(QUICKLOOK, DAY)).toEqual([]);
+    });
+
+    test('requests that failed or had to wait are kept in order, each once, their words readable', async () => {
+      const { ledger } = await setUp();
+      const paused = {
+        product: QUICKLOOK,
+        day: DAY,
+        startMs: slice().startMs,
+        endedAt: '2025-11-21T05:06:00.000Z',
+        host: '127.0.0.1:9',
+        kind: 'rate_limited',
+        httpStatus: 429,
+        retryAfter: '30',
+        detail: 'HTTP 429 from 127.0.0.1:9',
+        seconds: 0.25,
+      };
+      const earlier = { ...paused, endedAt: '2025-11-21T05:05:00.000Z', kind: 'wrong_kind', retryAfter: null };
+      await ledger.putRequestFailure(paused);
+      await ledger.putRequestFailure(paused);
+      await ledger.putRequestFailure({ ...earlier, detail: 'a\0b' });
+      expect(await ledger.requestFailures(QUICKLOOK, DAY)).toEqual([{ ...earlier, detail: 'a\uFFFDb' }, paused]);
+      expect(await ledger.requestFailures(QUICKLOOK, NEXT_DAY)).toEqual([]);
     });
   });
 

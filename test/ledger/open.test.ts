@@ -7,6 +7,7 @@ import Database from 'better-sqlite3';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { PipelineError } from '../../src/core/errors.ts';
 import { openLedger, openLedgerForReading } from '../../src/ledger/index.ts';
+import { MIGRATIONS } from '../../src/ledger/migrations/index.ts';
 import { openSqliteLedger } from '../../src/ledger/sqlite.ts';
 import { DAY, NEXT_DAY, QUICKLOOK, attempt, openIn, slice, temporaryFolder } from './support.ts';
 
@@ -59,14 +60,17 @@ describe('opening', () => {
       'artifacts',
       'attempts',
       'counts',
+      'day_states',
       'deliveries',
       'generation_dates',
       'input_files',
+      'request_failures',
+      'slice_days',
       'slices',
       'telemetry_exports',
     ]);
     expect(raw.pragma('journal_mode', { simple: true })).toBe('wal');
-    expect(raw.prepare('select name from kysely_migration').pluck().all()).toEqual(['0001-initial']);
+    expect(raw.prepare('select name from kysely_migration').pluck().all()).toEqual(Object.keys(MIGRATIONS));
     raw.close();
     const again = await openIn(root);
     expect(await again.attemptsAfter(0, 10)).toHaveLength(1);

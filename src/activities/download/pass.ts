@@ -141,6 +141,9 @@ class Pass implements PassResult {
 
   async #failed(slice: Slice, answer: Extract<SliceAnswer, { kind: 'failed' }>): Promise<void> {
     const { failure } = answer;
+    await this.#store.noteFailure(slice, answer, this.#deps.source.host).catch((error: unknown) => {
+      throw storageError(error);
+    });
     const facts = {
       slice: interval(slice),
       kind: failure.kind,

@@ -152,6 +152,22 @@ export class SliceStore {
     this.#take(file);
   }
 
+  /** Remembers a request that brought nothing, a pause that was asked for included. */
+  async noteFailure(slice: Slice, { failure, httpStatus, seconds }: Failed, host: string): Promise<void> {
+    await this.#ledger.putRequestFailure({
+      product: this.#product,
+      day: this.#day,
+      startMs: slice.startMs,
+      endedAt: new Date().toISOString(),
+      host,
+      kind: failure.kind,
+      httpStatus,
+      retryAfter: failure.retryAfter,
+      detail: failure.detail,
+      seconds,
+    });
+  }
+
   /** Keeps a failure of the source. @returns how often this slice has failed now */
   async fail(slice: Slice, { failure, httpStatus, bodyBytes, seconds }: Failed): Promise<number> {
     const failures = (this.#failures.get(slice.startMs) ?? 0) + 1;

@@ -16,7 +16,7 @@ export interface DownloadLog {
 export interface DownloadDependencies {
   readonly gate: Gate;
   readonly source: UdlSource;
-  readonly ledger: Pick<Ledger, 'slices' | 'putSlice' | 'resetSliceFailures' | 'retainSlices'>;
+  readonly ledger: Pick<Ledger, 'slices' | 'putSlice' | 'putRequestFailure' | 'resetSliceFailures' | 'retainSlices'>;
   readonly folders: Pick<WorkspacePaths, 'downloads' | 'slices'>;
   readonly log?: DownloadLog;
 }

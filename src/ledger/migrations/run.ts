@@ -15,6 +15,7 @@ export async function migrateToLatest(db: Kysely<LedgerTables>, schema?: string)
     const { error } = await new Migrator({
       db: transaction,
       provider,
+      allowUnorderedMigrations: true,
       ...(schema !== undefined && { migrationTableSchema: schema }),
     }).migrateToLatest();
     if (error !== undefined) throw error;

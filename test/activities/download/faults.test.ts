@@ -323,6 +323,10 @@ describe('SAFE-2: rate limits', () => {
     expect(done).toMatchObject({ outcome: 'done', sha256: undisturbed });
     const waiting = told.find((progress) => progress.waiting)?.waiting;
     expect(waiting).toMatchObject({ why: 'the source answered 429 with Retry-After 2 s' });
+    // TRACK-3: what `explain` tells of it later.
+    expect(ledger.requestFailures).toMatchObject([
+      { day: DAY, host: source.host, kind: 'rate_limited', httpStatus: 429, retryAfter: '2' },
+    ]);
     expect(Date.parse(waiting!.until)).toBeGreaterThan(Date.now() - 2_000);
   });
 

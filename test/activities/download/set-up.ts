@@ -16,7 +16,7 @@ import { Secret } from '../../../src/core/secret.ts';
 import { dayStartMs, parseDay } from '../../../src/core/time/day.ts';
 import { createGate } from '../../../src/gate/index.ts';
 import type { Clock, Gate } from '../../../src/gate/index.ts';
-import type { SliceRow } from '../../../src/ledger/ledger.ts';
+import type { RequestFailureRow, SliceRow } from '../../../src/ledger/ledger.ts';
 import { createUdlSource } from '../../../src/sources/udl/index.ts';
 import type { UdlSource } from '../../../src/sources/udl/index.ts';
 import { sendJson } from '../../sources/udl/scripted-server.ts';
@@ -59,12 +59,21 @@ export function answerFrom(archive: readonly TestRecord[], inclusive = true) {
   };
 }
 
-export type TestLedger = DownloadDependencies['ledger'] & { readonly rows: Map<number, SliceRow> };
+export type TestLedger = DownloadDependencies['ledger'] & {
+  readonly rows: Map<number, SliceRow>;
+  readonly requestFailures: RequestFailureRow[];
+};
 
 export function memoryLedger(): TestLedger {
   const rows = new Map<number, SliceRow>();
+  const requestFailures: RequestFailureRow[] = [];
   return {
     rows,
+    requestFailures,
+    putRequestFailure: (failure) => {
+      requestFailures.push(failure);
+      return Promise.resolve();
+    },
     slices: () => Promise.resolve([...rows.values()]),
     putSlice: (row) => {
       rows.set(row.startMs, row);

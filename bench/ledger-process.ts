@@ -1,0 +1,110 @@
+/**
+ * Fills a ledger with ten years of days and their slices, and reads reports from it.
+ *
+ *     node --expose-gc bench/ledger-process.ts <folder>
+ */
+import { createHash } from 'node:crypto';
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
+import { daySlices } from '../src/core/slices.ts';
+import { daysBetween, parseDay } from '../src/core/time/day.ts';
+import type { Day } from '../src/core/time/day.ts';
+import { openLedger, openLedgerForReading } from '../src/ledger/index.ts';
+import type { SliceRow } from '../src/ledger/ledger.ts';
+import { openWorkspace } from '../src/storage/workspace.ts';
+import type { LedgerFigures } from './cases/ledger.ts';
+import { median } from './support/figures.ts';
+
+const PRODUCT = 'reach-all/quicklook';
+const DAYS = daysBetween(parseDay('2015-01-01'), parseDay('2024-12-31'));
+const TIMES = 7;
+
+const [folder = ''] = process.argv.slice(2);
+const workspace = await openWorkspace({ dir: join(folder, 'workspace') });
+const { ledger } = await openLedger({ workspace });
+// Made before the clock runs: what is measured is the ledger.
+const hashes = Array.from({ length: 288 }, (_, index) => createHash('sha256').update(String(index)).digest('hex'));
+let ingestS = 0;
+for (const day of DAYS) {
+  const rows = slicesOf(day);
+  const startedMs = performance.now();
+  await ledger.putSlices(rows);
+  // The database frees statements in a turn of the event loop of their own.
+  await setImmediate();
+  ingestS += (performance.now() - startedMs) / 1_000;
+}
+for (const [index, day] of DAYS.entries()) {
+  await finishDay(day, index);
+  await setImmediate();
+}
+await ledger.close();
+const bytes = (await stat(workspace.ledgerPath)).size;
+
+const reader = await openLedgerForReading(workspace);
+const reportsMs = {
+  'status: days by state': await medianMs(() => reader.stateCounts()),
+  'status: latest failures': await medianMs(() => reader.latestFailures(10)),
+};
+await reader.close();
+
+const figures: LedgerFigures = {
+  days: DAYS.length,
+  slices: DAYS.length * 288,
+  ingestS,
+  fileMiB: bytes / 2 ** 20,
+  peakRssMiB: process.resourceUsage().maxRSS / 1_024,
+  reportsMs,
+};
+process.stdout.write(JSON.stringify(figures));
+
+function slicesOf(day: Day): SliceRow[] {
+  return daySlices(day, 'ALL', 'half-open').map(({ startMs, endMs }, index) => {
+    const isEmpty = index === 100;
+    return {
+      product: PRODUCT,
+      day,
+      startMs,
+      endMs,
+      status: isEmpty ? 'empty' : 'done',
+      httpStatus: 200,
+      records: isEmpty ? 0 : 3_840,
+      bytes: isEmpty ? 2 : 3_187_200 + index,
+      sha256: hashes[index]!,
+      failures: 0,
+      errorKind: null,
+      errorDetail: null,
+      seconds: 0.25 + index / 1_000,
+      updatedAt: '2025-11-21T05:05:54.421Z',
+    };
+  });
+}
+
+/** One day of a hundred has failed. */
+async function finishDay(day: Day, index: number): Promise<void> {
+  const attempt = { runId: 'ten-years', workflowRunId: `wf-${day}`, product: PRODUCT, day } as const;
+  const path = join(workspace.downloads, `${day}.csv`);
+  if (index % 100 === 7) {
+    await ledger.failStage(
+      { ...attempt, stage: 'download' },
+      { stage: 'download', kind: 'slice_exhausted', message: 'HTTP 503' },
+    );
+    return;
+  }
+  const done = { seconds: 10, records: 1_101_000, sizeBytes: 573_000_000, path };
+  await ledger.closeStage({ ...attempt, stage: 'download' }, { status: 'DOWNLOADED', ...done });
+  const built = { seconds: 5, sizeBytes: 42_000_000, path: `${path}.cdf`, inputPath: path };
+  await ledger.closeStage({ ...attempt, stage: 'build' }, { status: 'PROCESSED', ...built });
+  const upload = { ...attempt, stage: 'upload', destination: 'file:///srv/out' } as const;
+  await ledger.closeStage(upload, { status: 'UPLOADED', seconds: 1, bucket: 'file:///srv/out', key: `${day}.cdf` });
+}
+
+async function medianMs(read: () => Promise<unknown>): Promise<number> {
+  const times: number[] = [];
+  for (let time = 0; time < TIMES; time += 1) {
+    const startedMs = performance.now();
+    await read();
+    times.push(performance.now() - startedMs);
+  }
+  return median(times);
+}
