@@ -4,7 +4,7 @@
 import { copyFile, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { deflateSync } from 'node:zlib';
+import { crc32, deflateSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { utcToTt2000, validateCdf } from '../../../src/formats/cdf/index.ts';
 import type { AttributeValue, CdfSchema, CdfType, CdfValues, CdfVariable } from '../../../src/formats/cdf/index.ts';
@@ -89,6 +89,40 @@ describe('damage to the structure', () => {
     Buffer.concat([wrapped, Buffer.alloc(size)]).copy(bytes, block + 24, 0, size);
   };
 
+  /** Block 0 of `packed` as other gzip bytes, at the end of the file. */
+  const blockOf =
+    (...parts: readonly Uint8Array[]) =>
+    (bytes: Buffer, find: Anatomy): Buffer => {
+      const packed = Buffer.concat(parts);
+      const block = Buffer.alloc(24 + packed.length);
+      block.writeBigInt64BE(BigInt(block.length), 0);
+      block.writeInt32BE(13, 8);
+      block.writeBigInt64BE(BigInt(packed.length), 16);
+      packed.copy(block, 24);
+      bytes.writeInt32BE(-1, find('CVVR') + 8); // the old one becomes unused space
+      bytes.writeBigInt64BE(BigInt(bytes.length), find('VXR', 1) + 28 + 8 * 7);
+      bytes.writeBigInt64BE(BigInt(bytes.length + block.length), find('GDR') + 36);
+      return Buffer.concat([bytes, block]);
+    };
+  const half = gzipSync(Buffer.alloc(128));
+  const whole = gzipSync(Buffer.alloc(256));
+  /** The same member with a file name, a comment, an extra field and a checksum in its head. */
+  const wordy = Buffer.concat([
+    Buffer.from([0x1f, 0x8b, 8, 2 | 4 | 8 | 16, 0, 0, 0, 0, 0, 3]),
+    Buffer.from([3, 0, 1, 2, 3]),
+    Buffer.from('name\0comment\0'),
+    Buffer.alloc(2),
+    whole.subarray(10),
+  ]);
+  wordy.writeUInt16LE(crc32(wordy.subarray(0, 10 + 5 + 13)) & 0xffff, 10 + 5 + 13);
+
+  test('a block moved to the end of the file, or with a wordy gzip head, is sound', async () => {
+    for (const block of [whole, wordy]) {
+      const path = await operate(sound, 'moved', blockOf(block));
+      expect(await rulesOf(path)).toEqual([]);
+    }
+  });
+
   const DAMAGE: readonly (readonly [
     what: string,
     rule: string,
@@ -103,6 +137,9 @@ describe('damage to the structure', () => {
       'refuses',
     ],
     ['zlib wrapper', 'structure.corrupted', zlibWrapper, 'refuses'],
+    ['block of two gzip members', 'structure.gzip_member', blockOf(half, half), 'refuses'],
+    ['block that begins with an empty member', 'structure.gzip_member', blockOf(gzipSync(''), whole), 'refuses'],
+    ['block with bytes behind its member', 'structure.gzip_member', blockOf(whole, Buffer.from('more')), 'reads'],
     ['gzip level 0', 'structure.gzip_level', (bytes, find) => void bytes.writeInt32BE(0, find('CPR') + 24), 'refuses'],
     [
       'attribute without elements',

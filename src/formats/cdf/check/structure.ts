@@ -9,6 +9,7 @@ import type { RecordFile, RecordPrefix } from '../read/record-file.ts';
 import type { ByteSource } from '../read/source.ts';
 import { FormatError } from '../errors.ts';
 import type { Findings } from './findings.ts';
+import { checkMembers } from './members.ts';
 import { RECORD_RULES } from './record-rules.ts';
 
 /** @returns the catalog, `undefined` if the file is too broken to have one (which is then among the findings) */
@@ -17,7 +18,10 @@ export async function checkStructure(source: ByteSource, findings: Findings): Pr
   const catalog = await collect(findings, () => readCatalog(source, ({ offset }) => linked.add(offset)));
   if (!catalog) return undefined;
   const { records, eof } = catalog.header;
-  for (const variable of catalog.variables) await collect(findings, () => readBlockIndex(records, variable));
+  for (const variable of catalog.variables) {
+    const blocks = await collect(findings, () => readBlockIndex(records, variable));
+    if (blocks) await collect(findings, () => checkMembers(records.source, variable, blocks, findings));
+  }
   records.onRecord = undefined;
   const walked = await collect(findings, () => walk(records, eof, findings));
   if (walked) compareWithLinks(walked, linked, findings);
