@@ -13,6 +13,8 @@ import type { TreeUsage } from '../support/process-tree.ts';
 const PROBE = fileURLToPath(new URL('../loop-probe.ts', import.meta.url));
 const GOAL_WALL = 6;
 const GOAL_DELAY_MS = 100;
+/** Threads with less are not told. */
+const LEAST_THREAD_CPU_S = 0.1;
 /** Moments of a blocked event loop that are told. */
 const WORST_TOLD = 8;
 
@@ -42,6 +44,9 @@ export async function benchDay(ground: Ground): Promise<Figure[]> {
     figure('day', 'CPU per day, without the Temporal server', usage.cpuS / days, 's', {
       beside: { what: 'floor', value: floor.cpuS },
     }),
+    ...[...usage.threadCpuS]
+      .filter(([, cpuS]) => cpuS / days >= LEAST_THREAD_CPU_S)
+      .map(([name, cpuS]) => figure('day', `CPU per day of the worker's threads "${name}"`, cpuS / days, 's')),
     figure('day', 'CPU of the Temporal server', usage.temporalCpuS, 's'),
     figure('day', 'peak RSS of the worker process', usage.rootPeakMiB, 'MiB'),
     figure('day', 'peak RSS of the tree without the Temporal server', usage.treePeakMiB, 'MiB'),

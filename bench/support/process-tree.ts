@@ -14,6 +14,8 @@ export interface TreeUsage {
   /** User and system, of all processes that were seen, without those of the Temporal server. */
   readonly cpuS: number;
   readonly temporalCpuS: number;
+  /** User and system of the root process by thread name, the largest first; threads of one name are added up. */
+  readonly threadCpuS: ReadonlyMap<string, number>;
   /** Highest resident set of the root process, as the kernel kept it. */
   readonly rootPeakMiB: number;
   /** Highest sum of resident sets, shared pages counted in each; with and without the Temporal server. */
@@ -30,12 +32,14 @@ interface Seen {
 /** Watches until `end`. CPU of the last fifth of a second before a process ends is not seen. */
 export function watchTree(root: number): { end(): TreeUsage } {
   const cpu = new Map<number, Seen>();
+  const threads = new Map<number, ThreadSeen>();
   let rootPeakMiB = 0;
   let treePeakMiB = 0;
   let treePeakWithTemporalMiB = 0;
   const look = (): void => {
     const now = processTree(root);
     for (const [pid, seen] of now) cpu.set(pid, seen);
+    for (const [id, seen] of threadsOf(root)) threads.set(id, seen);
     rootPeakMiB = Math.max(rootPeakMiB, peakOf(root));
     const sum = (all: boolean): number =>
       [...now.values()].reduce((total, { isTemporal, rssMiB }) => total + (all || !isTemporal ? rssMiB : 0), 0);
@@ -52,12 +56,40 @@ export function watchTree(root: number): { end(): TreeUsage } {
       return {
         cpuS: total(false),
         temporalCpuS: total(true),
+        threadCpuS: byName(threads.values()),
         rootPeakMiB,
         treePeakMiB,
         treePeakWithTemporalMiB,
       };
     },
   };
+}
+
+interface ThreadSeen {
+  readonly name: string;
+  readonly cpuS: number;
+}
+
+/** The threads of a process that run now, by thread id. */
+function threadsOf(pid: number): Map<number, ThreadSeen> {
+  const threads = new Map<number, ThreadSeen>();
+  for (const id of entries(`/proc/${pid}/task`)) {
+    const text = read(`/proc/${pid}/task/${id}/stat`);
+    if (text === null) continue;
+    const nameEnd = text.lastIndexOf(')');
+    const fields = text.slice(nameEnd + 2).split(' ');
+    const ticks = Number(fields[USER_TICKS]) + Number(fields[SYSTEM_TICKS]);
+    // Pools number their threads.
+    const name = text.slice(text.indexOf('(') + 1, nameEnd).replace(/[-\s]*\d+$/, '');
+    threads.set(Number(id), { name, cpuS: ticks / TICKS_PER_S });
+  }
+  return threads;
+}
+
+function byName(threads: Iterable<ThreadSeen>): Map<string, number> {
+  const sums = new Map<string, number>();
+  for (const { name, cpuS } of threads) sums.set(name, (sums.get(name) ?? 0) + cpuS);
+  return new Map([...sums].toSorted(([, a], [, b]) => b - a));
 }
 
 /** The root and its descendants that run now, by process id. */
@@ -95,6 +127,15 @@ function readStat(pid: number): (Seen & { readonly parent: number }) | null {
 function peakOf(pid: number): number {
   const kib = /^VmHWM:\s+(\d+) kB$/m.exec(read(`/proc/${pid}/status`) ?? '')?.[1];
   return Number(kib ?? 0) / 1_024;
+}
+
+/** Nothing when the process is gone. */
+function entries(path: string): string[] {
+  try {
+    return readdirSync(path);
+  } catch {
+    return [];
+  }
 }
 
 /** Null when the process is gone. */

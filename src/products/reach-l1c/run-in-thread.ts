@@ -21,7 +21,11 @@ export async function runInThread(task: ThreadTask, { onProgress, signal }: Task
   signal?.throwIfAborted();
   const abortFlag = newAbortFlag();
   const workerData: ThreadInput = { task, abortFlag };
-  const worker = new Worker(new URL('./thread.ts', import.meta.url), { workerData, resourceLimits: RESOURCE_LIMITS });
+  const worker = new Worker(new URL('./thread.ts', import.meta.url), {
+    name: `reach-${task.kind}`,
+    workerData,
+    resourceLimits: RESOURCE_LIMITS,
+  });
   let ending: NodeJS.Timeout | undefined;
   const abort = (): void => {
     raiseAbort(abortFlag);
