@@ -53,8 +53,8 @@ interface AnswerFacts {
 /** Kept records as they stand in the artifact. */
 export interface SliceData {
   readonly kind: 'data';
-  /** CSV rows, each ended by CRLF, without a header; or JSON records joined by `, `. Its buffer may be larger. */
-  readonly block: Uint8Array<ArrayBuffer>;
+  /** CSV rows, each ended by CRLF, without a header; or JSON records joined by `, `. Its buffer may be larger, and shared. */
+  readonly block: Uint8Array;
   /** Of `block`, lower-case hexadecimal. */
   readonly sha256: string;
   /** Keys in first-seen order; every CSV row has exactly these cells. */

@@ -27,7 +27,7 @@ export type ToThread =
   | FetchOrder
   | { readonly type: 'cancel'; readonly id: number }
   /** The memory of a block that nobody needs any more. */
-  | { readonly type: 'recycle'; readonly buffer: ArrayBuffer };
+  | { readonly type: 'recycle'; readonly memory: SharedArrayBuffer };
 
 export type FromThread =
   /** Every second while an order is under way: the thread has not hung. */

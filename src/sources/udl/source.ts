@@ -37,10 +37,10 @@ export interface UdlSource {
    */
   fetchSlice(query: SliceQuery, hooks?: FetchHooks): Promise<SliceAnswer>;
   /**
-   * Takes the memory of an answer's block back for later answers: without it every answer costs fresh megabytes, and the
-   * garbage collector's time. The block is empty afterwards. Optional.
+   * Takes the memory of an answer's block back for later answers, which overwrite it: the block must not be looked at any more.
+   * Without it every answer costs fresh megabytes.
    */
-  recycle(block: Uint8Array<ArrayBuffer>): void;
+  recycle(block: Uint8Array): void;
   /** Milliseconds since the quietest of the threads at work was heard; 0 when none is at work. */
   silentMs(): number;
   /** Cancels what is under way and ends the threads. */
@@ -80,7 +80,7 @@ class ThreadedSource implements UdlSource {
   readonly #settings: ThreadSettings;
   readonly #threads: FetchThread[];
   /** Whose memory a block is. */
-  readonly #owners = new WeakMap<ArrayBuffer, FetchThread>();
+  readonly #owners = new WeakMap<ArrayBufferLike, FetchThread>();
   #nextId = 0;
 
   constructor(url: URL, threads: number, settings: ThreadSettings) {
@@ -115,10 +115,10 @@ class ThreadedSource implements UdlSource {
     }
   }
 
-  recycle({ buffer }: Uint8Array<ArrayBuffer>): void {
+  recycle({ buffer }: Uint8Array): void {
     const owner = this.#owners.get(buffer);
     this.#owners.delete(buffer);
-    owner?.recycle(buffer);
+    if (buffer instanceof SharedArrayBuffer) owner?.recycle(buffer);
   }
 
   silentMs(): number {
@@ -179,8 +179,8 @@ class FetchThread {
     }, CANCEL_WITHIN_MS).unref();
   }
 
-  recycle(buffer: ArrayBuffer): void {
-    if (this.#worker) this.#send(this.#worker, { type: 'recycle', buffer }, [buffer]);
+  recycle(memory: SharedArrayBuffer): void {
+    if (this.#worker) this.#send(this.#worker, { type: 'recycle', memory });
   }
 
   async close(): Promise<void> {
@@ -188,8 +188,8 @@ class FetchThread {
     await this.#worker?.terminate();
   }
 
-  #send(worker: Worker, message: ToThread, transfer: ArrayBuffer[] = []): void {
-    worker.postMessage(message, transfer);
+  #send(worker: Worker, message: ToThread): void {
+    worker.postMessage(message);
   }
 
   #start(): Worker {

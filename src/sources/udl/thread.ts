@@ -24,10 +24,11 @@ const pool = createPool(settings);
 const judge = createJudge(new URL(settings.origin).host, new Secret(settings.authorization));
 const buffers = new BufferPool();
 const underWay = new Map<number, AbortController>();
+let lastScan: Promise<unknown> = Promise.resolve();
 
 port.on('message', (message: ToThread) => {
   if (message.type === 'fetch') void serve(message);
-  else if (message.type === 'recycle') buffers.giveBack(new RecycledBuffer(new Uint8Array(message.buffer)));
+  else if (message.type === 'recycle') buffers.giveBack(new RecycledBuffer(message.memory));
   else underWay.get(message.id)?.abort();
 });
 
@@ -40,25 +41,21 @@ async function serve(order: FetchOrder): Promise<void> {
   const abort = new AbortController();
   underWay.set(order.id, abort);
   const body = buffers.take();
-  const out = buffers.take();
-  const answer = await fetchAndScan(order, abort.signal, body, out);
+  const answer = await fetchAndScan(order, abort.signal, body);
   buffers.giveBack(body);
-  // The memory of a block goes with it, and comes back when it is recycled.
-  if (answer.kind !== 'data') buffers.giveBack(out);
   underWay.delete(order.id);
   const message: FromThread = {
     type: 'answer',
     id: order.id,
     answer: { ...answer, seconds: (performance.now() - startedAt) / 1_000 },
   };
-  port.postMessage(message, answer.kind === 'data' ? [answer.block.buffer] : []);
+  port.postMessage(message);
 }
 
 async function fetchAndScan(
   order: FetchOrder,
   signal: AbortSignal,
   body: RecycledBuffer,
-  out: RecycledBuffer,
 ): Promise<SliceAnswer> {
   try {
     const header = await exchange(pool, settings, order.path, body, signal, ({ status, retryAfter, date }) => {
@@ -68,7 +65,7 @@ async function fetchAndScan(
     const failure = judge.byHeader(header, body.view());
     if (failure) return { ...facts, kind: 'failed', failure };
     try {
-      return { ...facts, ...(await scan(order, body, out)) };
+      return { ...facts, ...(await inTurn(() => scan(order, body))) };
     } catch (error) {
       if (!(error instanceof PayloadError)) throw error;
       return { ...facts, kind: 'failed', failure: judge.wrongKind(header, body.view(), error.message) };
@@ -81,16 +78,27 @@ async function fetchAndScan(
   }
 }
 
-async function scan(
-  order: FetchOrder,
-  body: RecycledBuffer,
-  out: RecycledBuffer,
-): Promise<SliceData | { readonly kind: 'empty' }> {
-  const scanner = new RecordScanner(body, out, order.slice, order.format);
-  while (!scanner.step(RECORDS_PER_STEP)) await setImmediate();
-  const { received, columns, counts, outside } = scanner.result();
-  if (received === 0) return { kind: 'empty' };
-  const block = out.bytes.subarray(0, out.length);
-  const sha256 = createHash('sha256').update(block).digest('hex');
-  return { kind: 'data', block, sha256, columns, counts, outside };
+/** One scan at a time: several would finish together, each with its memory in use and out of the processor's cache. */
+function inTurn<T>(work: () => Promise<T>): Promise<T> {
+  const turn = lastScan.then(work);
+  lastScan = turn.catch(() => undefined);
+  return turn;
+}
+
+async function scan(order: FetchOrder, body: RecycledBuffer): Promise<SliceData | { readonly kind: 'empty' }> {
+  const out = buffers.take();
+  let isHandedOver = false;
+  try {
+    const scanner = new RecordScanner(body, out, order.slice, order.format);
+    while (!scanner.step(RECORDS_PER_STEP)) await setImmediate();
+    const { received, columns, counts, outside } = scanner.result();
+    if (received === 0) return { kind: 'empty' };
+    const block = out.bytes.subarray(0, out.length);
+    const sha256 = createHash('sha256').update(block).digest('hex');
+    isHandedOver = true;
+    return { kind: 'data', block, sha256, columns, counts, outside };
+  } finally {
+    // The memory of a block goes with it, and comes back when it is recycled.
+    if (!isHandedOver) buffers.giveBack(out);
+  }
 }

@@ -293,7 +293,7 @@ test('many slices side by side over two threads, each with its own answer', asyn
 describe('giving memory back', () => {
   const notes = ['first '.repeat(50), 'second', 'third '.repeat(20), 'fourth'];
 
-  async function blockWith(note: string): Promise<Uint8Array<ArrayBuffer>> {
+  async function blockWith(note: string): Promise<Uint8Array> {
     const answer = await ask((response) => sendJson(response, [{ ...RECORD, note }]));
     if (answer.kind !== 'data') throw new Error(answer.kind);
     return answer.block;
@@ -301,13 +301,12 @@ describe('giving memory back', () => {
 
   const rowWith = (note: string): string => `a,REACH-101,2026-01-01T00:00:05.000Z,${note}\r\n`;
 
-  test('a block given back is empty, later answers hold nothing of it, blocks still held stay as they are', async () => {
+  test('later answers hold nothing of a block given back, blocks still held stay as they are', async () => {
     const held = await blockWith('held');
     for (const note of notes) {
       const block = await blockWith(note);
       expect(Buffer.from(block).toString()).toBe(rowWith(note));
       source.recycle(block);
-      expect(block.length).toBe(0);
     }
     expect(Buffer.from(held).toString()).toBe(rowWith('held'));
   });
