@@ -130,6 +130,12 @@ class ThreadedSource implements UdlSource {
   }
 }
 
+/**
+ * Of a thread's heap, in MiB. What comes from a socket is short-lived: a small young generation is tidied often and cheaply,
+ * before so much has gathered that the whole heap is looked at.
+ */
+const RESOURCE_LIMITS = { maxYoungGenerationSizeMb: 3 };
+
 interface Order {
   readonly resolve: (answer: SliceAnswer) => void;
   readonly reject: (error: Error) => void;
@@ -196,6 +202,7 @@ class FetchThread {
     const worker = new Worker(new URL('./thread.ts', import.meta.url), {
       workerData: this.#settings,
       name: 'udl-fetch',
+      resourceLimits: RESOURCE_LIMITS,
     });
     worker.unref();
     let cause: unknown;

@@ -52,11 +52,7 @@ async function serve(order: FetchOrder): Promise<void> {
   port.postMessage(message);
 }
 
-async function fetchAndScan(
-  order: FetchOrder,
-  signal: AbortSignal,
-  body: RecycledBuffer,
-): Promise<SliceAnswer> {
+async function fetchAndScan(order: FetchOrder, signal: AbortSignal, body: RecycledBuffer): Promise<SliceAnswer> {
   try {
     const header = await exchange(pool, settings, order.path, body, signal, ({ status, retryAfter, date }) => {
       port.postMessage({ type: 'header', id: order.id, header: { status, retryAfter, date } } satisfies FromThread);
