@@ -195,7 +195,7 @@ class FetchThread {
   }
 
   #send(worker: Worker, message: ToThread): void {
-    worker.postMessage(message);
+    worker.postMessage(message, []);
   }
 
   #start(): Worker {
