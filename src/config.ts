@@ -24,6 +24,11 @@ const VARIABLES = z.object({
     .string()
     .regex(/^[\x20-\x7e\t]+$/, 'expected one line of plain ASCII, as an HTTP header carries it')
     .optional(),
+  SECRET_ARN_UDL: z.string().regex(/^\S+$/, 'expected one word').optional(),
+  AWS_ENDPOINT_URL_S3: httpUrl.optional(),
+  AWS_ENDPOINT_URL: httpUrl.optional(),
+  AWS_REGION: z.string().optional(),
+  AWS_DEFAULT_REGION: z.string().optional(),
   UDL_BASE_URL: httpUrl.default('https://unifieddatalibrary.com'),
   TEMPORAL_ADDRESS: z
     .string()
@@ -46,6 +51,11 @@ const VARIABLES = z.object({
 
 const EXPECTED: Record<keyof z.infer<typeof VARIABLES>, string> = {
   BASICAUTH: 'the Authorization value for the UDL, such as "Basic …"',
+  SECRET_ARN_UDL: 'the ARN of a secret in AWS Secrets Manager that holds the UDL token',
+  AWS_ENDPOINT_URL_S3: 'the address of an S3 server, or nothing for Amazon S3',
+  AWS_ENDPOINT_URL: 'the address of a server for all AWS services, or nothing for Amazon',
+  AWS_REGION: 'an AWS region, such as eu-central-1',
+  AWS_DEFAULT_REGION: 'an AWS region, such as eu-central-1',
   UDL_BASE_URL: 'the address of the UDL, such as https://unifieddatalibrary.com',
   TEMPORAL_ADDRESS: 'host:port of a Temporal server, or nothing for the embedded one',
   TEMPORAL_NAMESPACE: 'a namespace of that server',
@@ -65,6 +75,12 @@ export interface Environment {
   readonly token: Secret | null;
   /** Where the ledger is; null for a file in the workspace. May hold a password. */
   readonly ledgerUrl: Secret | null;
+  /** Where AWS Secrets Manager keeps the token when `token` is null (UDL-7); null for nowhere. */
+  readonly secretArn: string | null;
+  /** An S3 server other than Amazon's; null for Amazon's. */
+  readonly s3Endpoint: string | null;
+  /** As the environment names it; null leaves it to the AWS SDK. */
+  readonly awsRegion: string | null;
   /** Without a trailing slash. */
   readonly udlBaseUrl: string;
   /** Whether a Temporal server of the operator's is configured; otherwise the embedded one is used. */
@@ -94,6 +110,9 @@ export function readEnvironment(processEnv: Readonly<Record<string, string | und
   return Object.freeze({
     token: data.BASICAUTH === undefined ? null : new Secret(data.BASICAUTH),
     ledgerUrl: data.REACHBACK_LEDGER_URL === undefined ? null : new Secret(data.REACHBACK_LEDGER_URL),
+    secretArn: data.SECRET_ARN_UDL ?? null,
+    s3Endpoint: data.AWS_ENDPOINT_URL_S3 ?? data.AWS_ENDPOINT_URL ?? null,
+    awsRegion: data.AWS_REGION ?? data.AWS_DEFAULT_REGION ?? null,
     udlBaseUrl: data.UDL_BASE_URL,
     externalTemporal: data.TEMPORAL_ADDRESS !== undefined,
     temporalNamespace: data.TEMPORAL_NAMESPACE ?? 'default',
@@ -105,12 +124,16 @@ export function readEnvironment(processEnv: Readonly<Record<string, string | und
   });
 }
 
-/** The UDL token (UDL-7). @throws PipelineError `config_invalid` when there is none */
-export function requireToken(environment: Environment): Secret {
-  if (environment.token) return environment.token;
-  throw new PipelineError('config_invalid', 'No UDL token: the variable BASICAUTH is not set.', {
-    hint: 'Set BASICAUTH to the Authorization value of your UDL account ("Basic <base64 of user:password>"), in the environment or in .env.',
-  });
+/**
+ * The AWS SDK finds credentials by a chain of its own, which begins with the process's variables: those of `.env` are put
+ * there, and empty ones taken away.
+ */
+export function lendAwsVariables({ variables }: Environment, processEnv: Record<string, string | undefined>): void {
+  const names = [...Object.keys(variables), ...Object.keys(processEnv)].filter((name) => name.startsWith('AWS_'));
+  for (const name of names) {
+    if (variables[name] === undefined) delete processEnv[name];
+    else processEnv[name] = variables[name];
+  }
 }
 
 function withoutEmpty(variables: Readonly<Record<string, string | undefined>>): Record<string, string> {

@@ -18,6 +18,8 @@ import { openLedger } from './ledger/index.ts';
 import { createUdlSource } from './sources/udl/index.ts';
 import { removeLeftovers } from './storage/atomic-file.ts';
 import { parseDestination } from './storage/destination.ts';
+import type { Destination } from './storage/destination.ts';
+import type { S3Settings } from './storage/s3/settings.ts';
 import type { Workspace } from './storage/workspace.ts';
 
 export interface WorkerSettings {
@@ -34,6 +36,7 @@ export interface WorkerSettings {
   readonly threads: number;
   /** Builds at once. */
   readonly builds: number;
+  readonly s3: S3Settings;
 }
 
 export interface RunningWorker {
@@ -143,6 +146,7 @@ async function openResources(
   const { udlBaseUrl: baseUrl, token, threads, requestTimeoutMs } = settings;
   const source = token === null ? null : createUdlSource({ baseUrl, token, threads, requestTimeoutMs });
   const today = (): string => dayOfMs(Date.now());
+  const destinations = rememberDestinations(settings.s3);
   const deps: ActivityDependencies = {
     workspace,
     ledger,
@@ -150,7 +154,7 @@ async function openResources(
     gate,
     source,
     planning: { ledger, folders: workspace, today, log },
-    destinationAt: parseDestination,
+    destinationAt: (uri) => destinations.at(uri),
     log,
     today,
   };
@@ -158,8 +162,24 @@ async function openResources(
     deps,
     async close() {
       await source?.close();
+      destinations.close();
       await telemetry.flush();
       await ledger.close();
+    },
+  };
+}
+
+/** One destination per address, so that its connections and credentials last from day to day. */
+function rememberDestinations(s3: S3Settings): { at(uri: string): Destination; close(): void } {
+  const known = new Map<string, Destination>();
+  return {
+    at(uri) {
+      const destination = known.get(uri) ?? parseDestination(uri, s3);
+      known.set(uri, destination);
+      return destination;
+    },
+    close() {
+      for (const destination of known.values()) destination.close();
     },
   };
 }

@@ -2,8 +2,10 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { describe, expect, test } from 'vitest';
-import { readEnvironment, requireToken } from '../src/config.ts';
+import { requireToken } from '../src/cli/support/token.ts';
+import { lendAwsVariables, readEnvironment } from '../src/config.ts';
 import { PipelineError } from '../src/core/errors.ts';
+import { Secret } from '../src/core/secret.ts';
 import { temporaryFolder } from './storage/temporary-folder.ts';
 
 const TOKEN = 'Basic dXNlcjpzZWNyZXQtcGFzc3dvcmQ=';
@@ -23,6 +25,9 @@ describe('configuration', () => {
     expect(readEnvironment({}, await temporaryFolder())).toEqual({
       token: null,
       ledgerUrl: null,
+      secretArn: null,
+      s3Endpoint: null,
+      awsRegion: null,
       udlBaseUrl: 'https://unifieddatalibrary.com',
       externalTemporal: false,
       temporalNamespace: 'default',
@@ -74,6 +79,9 @@ describe('configuration', () => {
 
   test.for([
     'BASICAUTH',
+    'SECRET_ARN_UDL',
+    'AWS_REGION',
+    'AWS_ENDPOINT_URL_S3',
     'UDL_BASE_URL',
     'TEMPORAL_ADDRESS',
     'TEMPORAL_NAMESPACE',
@@ -86,6 +94,8 @@ describe('configuration', () => {
   });
 
   test.for<[name: string, value: string, expected: string]>([
+    ['AWS_ENDPOINT_URL_S3', 'localhost:7070', 'the address of an S3 server'],
+    ['SECRET_ARN_UDL', 'two words', 'Secrets Manager'],
     ['UDL_BASE_URL', 'udl.example', 'https://unifieddatalibrary.com'],
     ['UDL_BASE_URL', 'ftp://udl.example', 'http://'],
     ['TEMPORAL_ADDRESS', 'nowhere', 'host:port'],
@@ -125,13 +135,40 @@ describe('configuration', () => {
     }
   });
 
-  test('UDL-10: without a token the error names the variable and its form', async () => {
-    const folder = await temporaryFolder();
-    expect(errorOf(() => requireToken(readEnvironment({}, folder)))).toMatchObject({
+  test('UDL-10: without a token the error names both variables and the form', async () => {
+    const { token } = readEnvironment({}, await temporaryFolder());
+    expect(errorOf(() => requireToken(token))).toMatchObject({
       kind: 'config_invalid',
-      message: expect.stringContaining('BASICAUTH'),
+      message: expect.stringMatching(/BASICAUTH.*SECRET_ARN_UDL/),
       hint: expect.stringContaining('Authorization value'),
     });
-    expect(requireToken(readEnvironment({ BASICAUTH: TOKEN }, folder)).reveal()).toBe(TOKEN);
+    expect(requireToken(new Secret(TOKEN)).reveal()).toBe(TOKEN);
+  });
+
+  test('UDL-7: an empty BASICAUTH leaves the word to SECRET_ARN_UDL', async () => {
+    const environment = readEnvironment({ BASICAUTH: '', SECRET_ARN_UDL: 'arn:x' }, await temporaryFolder());
+    expect(environment).toMatchObject({ token: null, secretArn: 'arn:x' });
+  });
+
+  test('S3-4: region and endpoint as AWS tools name them, the nearer name first', async () => {
+    const folder = await temporaryFolder();
+    const all = {
+      AWS_DEFAULT_REGION: 'eu-west-1',
+      AWS_REGION: 'eu-central-1',
+      AWS_ENDPOINT_URL: 'http://all:1',
+      AWS_ENDPOINT_URL_S3: 'http://s3:2/',
+    };
+    expect(readEnvironment(all, folder)).toMatchObject({ awsRegion: 'eu-central-1', s3Endpoint: 'http://s3:2' });
+    const { AWS_REGION: _region, AWS_ENDPOINT_URL_S3: _s3, ...general } = all;
+    expect(readEnvironment(general, folder)).toMatchObject({ awsRegion: 'eu-west-1', s3Endpoint: 'http://all:1' });
+    expect(readEnvironment({}, folder)).toMatchObject({ awsRegion: null, s3Endpoint: null });
+  });
+
+  test("S3-4: the SDK's chain sees the credentials of .env, and no empty variable", async () => {
+    const folder = await temporaryFolder();
+    writeFileSync(join(folder, '.env'), 'AWS_ACCESS_KEY_ID=from-file\nAWS_PROFILE=from-file\nOTHER=1\n');
+    const processEnv: Record<string, string | undefined> = { AWS_PROFILE: 'from-shell', AWS_REGION: '' };
+    lendAwsVariables(readEnvironment(processEnv, folder), processEnv);
+    expect(processEnv).toEqual({ AWS_ACCESS_KEY_ID: 'from-file', AWS_PROFILE: 'from-shell' });
   });
 });

@@ -8,14 +8,14 @@ import { countRecords } from './count-records.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { downloadWindow } from './download-window.ts';
 import { withHeartbeat } from './heartbeat.ts';
-import { planDays } from './plan/plan-days.ts';
+import { planRange } from './plan-range.ts';
 import { recordDay } from './record-day.ts';
 import type { Activities } from './types.ts';
 import { uploadProduct } from './upload-product.ts';
 
 export function createActivities(deps: ActivityDependencies): Activities {
   return {
-    planRange: (request) => withHeartbeat(() => planDays(deps.planning, request)),
+    planRange: (request) => withHeartbeat(() => planRange(deps, request)),
     downloadWindow: (attempt) => downloadWindow(deps, attempt),
     countRecords: (attempt) => countRecords(deps, attempt),
     buildCdf: (attempt) => buildCdf(deps, attempt),

@@ -57,6 +57,7 @@ export function addDemoCommand(program: Command, context: CliContext, end: (code
               },
               concurrency: 2,
               workspace: { dir, cwd: context.cwd },
+              awsRegion: null,
               pacing: checkRateConfig({ initialRate: 40, maxRate: 40, maxConcurrentRequests: 6 }),
               dryRun: false,
               attach: false,

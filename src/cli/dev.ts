@@ -4,9 +4,11 @@ import { createLogger } from './support/context.ts';
 import type { CliContext } from './support/context.ts';
 import { EXIT } from './support/exit-codes.ts';
 import type { ExitCode } from './support/exit-codes.ts';
+import { addAwsRegionFlag } from './support/delivery-flags.ts';
 import * as flags from './support/flags.ts';
 import { listenForInterrupts } from './support/interrupts.ts';
 import { openOwnSession, openServerSession } from './support/session.ts';
+import { findToken } from './support/token.ts';
 
 type Flags = flags.PacingFlags &
   flags.OutputFlags & {
@@ -14,6 +16,7 @@ type Flags = flags.PacingFlags &
     readonly worker: boolean;
     readonly port?: number;
     readonly uiPort?: number;
+    readonly awsRegion?: string;
   };
 
 /** `reachback dev`: Temporal server, web UI and worker of a workspace, until Ctrl-C. */
@@ -28,6 +31,7 @@ export function addDevCommand(program: Command, context: CliContext, end: (code:
     .option('--no-worker', 'server and web UI only; start "reachback worker" beside it')
     .option('--port <n>', 'port of the server (default: a free one)', flags.portNumber)
     .option('--ui-port <n>', 'port of the web UI (default: a free one)', flags.portNumber);
+  addAwsRegionFlag(command);
   flags.addPacingFlags(command);
   flags.addOutputFlags(command);
   command.action(async (given: Flags) => {
@@ -39,8 +43,10 @@ export function addDevCommand(program: Command, context: CliContext, end: (code:
       ...(given.port === undefined ? {} : { port: given.port }),
       ...(given.uiPort === undefined ? {} : { uiPort: given.uiPort }),
     };
+    const awsRegion = given.awsRegion ?? null;
+    const token = given.worker ? await findToken(context, awsRegion) : null;
     const interrupts = listenForInterrupts(() => context.remark('Stopping.'));
-    const worker = { environment, token: environment.token, pacing: flags.pacingOf(given, environment.passWaitMs) };
+    const worker = { environment, token, awsRegion, pacing: flags.pacingOf(given, environment.passWaitMs) };
     const session = given.worker
       ? await openOwnSession(workspace, worker, context.commandLine, log, ports)
       : await openServerSession(workspace, environment, context.commandLine, ports);
@@ -50,7 +56,9 @@ export function addDevCommand(program: Command, context: CliContext, end: (code:
         context.print(JSON.stringify({ type: 'ready', address, uiUrl, workspace: workspace.name }));
       else {
         context.print(`Temporal server ${address}, web UI ${uiUrl}, workspace ${workspace.name}`);
-        if (given.worker && !environment.token) context.remark('BASICAUTH is not set: this worker cannot download.');
+        if (given.worker && !token) {
+          context.remark('Neither BASICAUTH nor SECRET_ARN_UDL is set: this worker cannot download.');
+        }
         if (!given.worker)
           context.print(`Worker: TEMPORAL_ADDRESS=${address} reachback worker --workspace ${workspace.root}`);
         context.print('Ctrl-C stops it.');

@@ -1,12 +1,13 @@
 import type { Command } from 'commander';
 import { runBackfill } from './support/backfill.ts';
 import type { CliContext } from './support/context.ts';
+import { NO_DELIVERY } from './support/delivery-flags.ts';
 import type { ExitCode } from './support/exit-codes.ts';
 import * as flags from './support/flags.ts';
 import { addRangeCommandFlags, backfillCommand } from './support/range-command.ts';
 import type { RangeCommandFlags } from './support/range-command.ts';
 
-type Flags = RangeCommandFlags & flags.PacingFlags & { readonly outputDir: string; readonly awsRegion?: string };
+type Flags = RangeCommandFlags & flags.PacingFlags & { readonly outputDir: string };
 
 /** `reachback download`: the first two stages, with the reference's flags (spec/cli.md §2). */
 export function addDownloadCommand(program: Command, context: CliContext, end: (code: ExitCode) => void): void {
@@ -18,8 +19,7 @@ export function addDownloadCommand(program: Command, context: CliContext, end: (
         'about 4. State is kept in <output-dir>/.reachback, or in the workspace that the folder lies in.',
     )
     .requiredOption('--output-dir <dir>', 'where the day files go; made if missing')
-    .option('--telemetry-file <path>', 'telemetry CSV (default: <output-dir>/download_telemetry.csv)')
-    .option('--aws-region <region>', 'region for looking the token up in AWS Secrets Manager');
+    .option('--telemetry-file <path>', 'telemetry CSV (default: <output-dir>/download_telemetry.csv)');
   addRangeCommandFlags(command);
   flags.addSlicesFlag(command);
   flags.addPacingFlags(command);
@@ -30,7 +30,12 @@ Example:
   reachback download --start-date 2025-09-01 --end-date 2025-09-03 --sensor-id REACH-101 --output-dir ./out`,
   );
   command.action(async (given: Flags) => {
-    const own = { mode: 'download', place: { downloads: given.outputDir }, uploadTo: null, profile: 'parity' } as const;
+    const own = {
+      mode: 'download',
+      place: { downloads: given.outputDir },
+      delivery: NO_DELIVERY,
+      profile: 'parity',
+    } as const;
     end(await runBackfill(context, backfillCommand(context, given, { ...own, pacing: given })));
   });
 }

@@ -46,11 +46,10 @@ const COMMANDS = [
 /** @param args - the words behind the program's name */
 export async function runCli(args: readonly string[]): Promise<ExitCode> {
   let code: ExitCode = EXIT.ok;
-  let token: Secret | null = null;
-  let ledgerUrl: Secret | null = null;
+  let secrets: readonly Secret[] = [];
   try {
     const context = createContext();
-    ({ token, ledgerUrl } = context.environment);
+    ({ secrets } = context);
     armCrashPoint(context.environment.crashPoint);
     const program = createProgram(context, (ended) => {
       code = ended;
@@ -61,8 +60,7 @@ export async function runCli(args: readonly string[]): Promise<ExitCode> {
     }
     await program.parseAsync(args, { from: 'user' });
   } catch (error) {
-    const words = describeError(error, token);
-    const text = ledgerUrl?.redact(words) ?? words;
+    const text = describeError(error, secrets);
     if (text !== '') process.stderr.write(`${text}\n`);
     return exitCodeOf(error);
   }
@@ -90,7 +88,8 @@ Start here:
   reachback run --start-date 2025-09-01 --end-date 2025-09-03
   reachback status                                   what runs, what is done, what failed
 
-Environment: BASICAUTH (UDL token), UDL_BASE_URL, TEMPORAL_ADDRESS (else an embedded server). See README.md.`,
+Environment: BASICAUTH or SECRET_ARN_UDL (UDL token), UDL_BASE_URL, AWS_* (delivery to S3),
+ TEMPORAL_ADDRESS (else an embedded server). See README.md.`,
   );
   return program;
 }

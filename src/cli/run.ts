@@ -1,6 +1,8 @@
 import type { Command } from 'commander';
 import { runBackfill } from './support/backfill.ts';
 import type { CliContext } from './support/context.ts';
+import { addDeliveryFlags, deliveryOf } from './support/delivery-flags.ts';
+import type { DeliveryFlags } from './support/delivery-flags.ts';
 import type { ExitCode } from './support/exit-codes.ts';
 import * as flags from './support/flags.ts';
 import { addRangeCommandFlags, backfillCommand } from './support/range-command.ts';
@@ -8,7 +10,8 @@ import type { RangeCommandFlags } from './support/range-command.ts';
 
 type Flags = RangeCommandFlags &
   flags.PacingFlags &
-  flags.ProfileFlags & { readonly workspace: string; readonly uploadTo?: string };
+  flags.ProfileFlags &
+  DeliveryFlags & { readonly workspace: string };
 
 /** `reachback run`: all four stages of every day of a range. */
 export function addRunCommand(program: Command, context: CliContext, end: (code: ExitCode) => void): void {
@@ -20,8 +23,8 @@ export function addRunCommand(program: Command, context: CliContext, end: (code:
         'same command again goes on where it was. ALL costs about 288 requests a day, one sensor about 4.',
     )
     .option('--workspace <dir>', 'folder for downloads, products and the ledger', './data')
-    .option('--upload-to <uri>', 'deliver products to file:///dir; without it nothing is delivered')
     .option('--telemetry-file <path>', 'telemetry CSV (default: download_telemetry.csv beside the downloads)');
+  addDeliveryFlags(command);
   addRangeCommandFlags(command);
   flags.addProfileFlag(command, 'istp');
   flags.addSlicesFlag(command);
@@ -31,18 +34,20 @@ export function addRunCommand(program: Command, context: CliContext, end: (code:
     `
 Examples:
   reachback run --start-date 2025-09-01 --end-date 2025-09-30 --upload-to file:///srv/products
+  reachback run --start-date 2025-09-01 --end-date 2025-09-30 --upload-to s3://my-bucket/reach --aws-region us-east-1
   reachback run --start-date 2025-09-01 --end-date 2025-09-30 --dry-run      what would be done, without a trace
   reachback run --start-date 2025-09-01 --end-date 2025-09-30 --retry-failed
 
 Exit codes: 0 all done, 1 some days failed, 2 usage or configuration, 3 the source stopped the run.`,
   );
   command.action(async (given: Flags) => {
-    const { uploadTo = null, profile } = given;
+    const { profile } = given;
+    const delivery = deliveryOf(given);
     const place = { dir: given.workspace };
     end(
       await runBackfill(
         context,
-        backfillCommand(context, given, { mode: 'run', place, uploadTo, profile, pacing: given }),
+        backfillCommand(context, given, { mode: 'run', place, delivery, profile, pacing: given }),
       ),
     );
   });

@@ -7,12 +7,15 @@ import { createLogger } from './support/context.ts';
 import type { CliContext } from './support/context.ts';
 import { EXIT } from './support/exit-codes.ts';
 import type { ExitCode } from './support/exit-codes.ts';
+import { addAwsRegionFlag } from './support/delivery-flags.ts';
 import * as flags from './support/flags.ts';
 import { listenForInterrupts } from './support/interrupts.ts';
 import { lockWorker, workerSettings } from './support/session.ts';
+import { findToken } from './support/token.ts';
 import { connectExternal, connectLocal } from './support/temporal.ts';
 
-type Flags = flags.PacingFlags & flags.OutputFlags & { readonly workspace: string; readonly builds: number };
+type Flags = flags.PacingFlags &
+  flags.OutputFlags & { readonly workspace: string; readonly builds: number; readonly awsRegion?: string };
 
 /** `reachback worker`: just a worker for a server that is there. */
 export function addWorkerCommand(program: Command, context: CliContext, end: (code: ExitCode) => void): void {
@@ -24,10 +27,12 @@ export function addWorkerCommand(program: Command, context: CliContext, end: (co
     )
     .option('--workspace <dir>', 'the workspace whose days it does', './data')
     .option('--builds <n>', 'CDFs built at once', flags.positiveInteger, 1);
+  addAwsRegionFlag(command);
   flags.addPacingFlags(command);
   flags.addOutputFlags(command);
   command.action(async (given: Flags) => {
     const { environment } = context;
+    const awsRegion = given.awsRegion ?? null;
     const log = createLogger(given.verbose, given.json === true, context.remark);
     const workspace = await openWorkspace({ dir: given.workspace, cwd: context.cwd });
     const lock = await lockWorker(workspace, context.commandLine);
@@ -35,19 +40,24 @@ export function addWorkerCommand(program: Command, context: CliContext, end: (co
     try {
       const embedded = environment.externalTemporal ? null : await readEmbeddedInfo(workspace);
       if (!environment.externalTemporal && !embedded) throw noServer(workspace.root);
+      const token = await findToken(context, awsRegion);
       installRuntime(log);
       const connection = embedded ? await connectLocal(embedded.address) : await connectExternal(environment);
       const namespace = embedded ? 'default' : environment.temporalNamespace;
       const pacing = flags.pacingOf(given, environment.passWaitMs);
       const settings = workerSettings(workspace, namespace, {
         environment,
-        token: environment.token,
+        token,
         pacing,
         builds: given.builds,
+        awsRegion,
       });
       const worker = await startWorker(connection, settings, log);
-      if (!environment.token)
-        context.remark('BASICAUTH is not set: this worker builds and delivers, its downloads fail.');
+      if (!token) {
+        context.remark(
+          'Neither BASICAUTH nor SECRET_ARN_UDL is set: this worker builds and delivers, its downloads fail.',
+        );
+      }
       context.print(
         given.json === true
           ? JSON.stringify({ type: 'ready', workspace: workspace.name })

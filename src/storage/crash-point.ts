@@ -22,6 +22,8 @@ export const CRASH_POINTS = [
   'cdf-closed',
   'upload-temporary',
   'upload-renamed',
+  // The object is in the bucket, and its answer came; only with a destination in S3.
+  'upload-put',
   'upload-owner',
   'upload-recorded',
   'upload-closed',

@@ -2,6 +2,9 @@
 import { fileURLToPath } from 'node:url';
 import { PipelineError } from '../core/errors.ts';
 import { FileDestination } from './file-destination.ts';
+import { S3Destination } from './s3-destination.ts';
+import { DEFAULT_S3_SETTINGS } from './s3/settings.ts';
+import type { S3Settings } from './s3/settings.ts';
 
 export interface Delivery {
   readonly sourcePath: string;
@@ -12,6 +15,17 @@ export interface Delivery {
   readonly key: string;
   /** Slug of the product. The destination remembers it with the key; without it nobody is asked and nothing is noted. */
   readonly owner?: string;
+  /** Whether other content of the same owner may be replaced in a bucket (`--replace`). A folder always may: it keeps a copy. */
+  readonly replace?: boolean;
+  /** Where a bucket without versions keeps the former content, below the destination; `_backup` without it. */
+  readonly backupPrefix?: string;
+}
+
+export interface DeliveryHooks {
+  /** Ends the delivery early; what it throws then is the signal's reason. */
+  readonly signal?: AbortSignal;
+  /** Called with the bytes of the source under way so far. */
+  readonly onProgress?: (bytes: number) => void;
 }
 
 /** What happened: nothing stood there, the same content did (no transfer), or other content did and is kept. */
@@ -21,7 +35,7 @@ export interface DeliveryResult {
   readonly status: DeliveryStatus;
   /** The delivered object, base and key in one. */
   readonly uri: string;
-  /** Where the former content is kept, when `replaced`. */
+  /** Where the former content is kept, when `replaced`: a path, or a URI of a copy or an older version in the bucket. */
   readonly backupPath?: string;
   /** For the log: what was replaced was delivered by nobody we know of. */
   readonly warning?: string;
@@ -34,15 +48,24 @@ export interface DeliveryResult {
  * SHA-256, whenever it stops. A key belongs to the product that delivered it, for as long as the object is there.
  */
 export interface Destination {
-  /** The base as it is recorded: `file:///dir`. With the key it names an object; the telemetry's `s3_bucket`. */
+  /** The base in its one spelling: `file:///dir`, `s3://bucket/prefix`. With the key it names an object. */
   readonly base: string;
-  /** Looks, without changing anything, whether deliveries can work. @throws PipelineError `config_invalid` */
+  /** How the telemetry names a delivery under `key`: its `s3_bucket` and `s3_key`. */
+  recordedAs(key: string): { bucket: string; key: string };
+  /**
+   * Looks, without changing anything, whether deliveries can work.
+   *
+   * @throws PipelineError `config_invalid`, or `storage_unavailable` when a later look may turn out better
+   */
   check(): Promise<void>;
   /**
    * @throws PipelineError `checksum_mismatch` when the source is not what was announced or the copy does not read back the
-   *   same, `path_owned` when another product delivered the key (CDF-D1), `disk_full`, `storage_unavailable` when the destination refused
+   *   same, `path_owned` when another product delivered the key (CDF-D1), `config_invalid` when the destination refused for
+   *   good, `disk_full`, `storage_unavailable` when trying again may help
    */
-  deliver(delivery: Delivery): Promise<DeliveryResult>;
+  deliver(delivery: Delivery, hooks?: DeliveryHooks): Promise<DeliveryResult>;
+  /** Lets go of connections. Idempotent. */
+  close(): void;
 }
 
 /**
@@ -50,23 +73,14 @@ export interface Destination {
  *
  * @throws PipelineError `config_invalid` naming the text and what is expected
  */
-export function parseDestination(text: string): Destination {
-  if (text.startsWith('s3://')) {
-    throw new PipelineError(
-      'config_invalid',
-      `Delivery to ${text} is not possible yet: this version delivers to file:///dir.`,
-      {
-        hint: 'Deliver to a folder, such as --upload-to file:///srv/products, and copy it to the bucket from there.',
-      },
-    );
-  }
-  return new FileDestination(folderOf(text));
+export function parseDestination(text: string, s3: S3Settings = DEFAULT_S3_SETTINGS): Destination {
+  return text.startsWith('s3://') ? new S3Destination(text, s3) : new FileDestination(folderOf(text));
 }
 
 function folderOf(text: string): string {
   const problem = (what: string): PipelineError =>
     new PipelineError('config_invalid', `Cannot deliver to "${text}": ${what}.`, {
-      hint: 'Name a folder by its absolute path as file:///srv/products.',
+      hint: 'Name a folder by its absolute path as file:///srv/products, or a bucket as s3://bucket/prefix.',
     });
   let url: URL;
   try {

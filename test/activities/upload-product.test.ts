@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { parseDay } from '../../src/core/time/day.ts';
-import { parseDestination } from '../../src/storage/destination.ts';
 import {
   ALL,
   KILLED,
@@ -171,9 +170,5 @@ describe('what cannot be delivered', () => {
       nonRetryable: true,
     });
     expect(place.effects).toEqual([]);
-  });
-
-  test('design §5: s3:// is refused before any work', () => {
-    expect(() => parseDestination('s3://bucket/prefix')).toThrow(/s3:\/\/bucket\/prefix/);
   });
 });

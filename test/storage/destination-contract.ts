@@ -187,5 +187,6 @@ async function product(content: string): Promise<Delivery> {
     sizeBytes: Buffer.byteLength(content),
     sha256: createHash('sha256').update(content).digest('hex'),
     key: KEY,
+    replace: true,
   };
 }

@@ -43,12 +43,19 @@ describe('a destination as an operator types it', () => {
     ['file://localhost/srv/products', 'file:///srv/products'],
     ['file:///srv/my%20products', 'file:///srv/my%20products'],
     ['file:///srv/my products', 'file:///srv/my%20products'],
+    ['s3://bucket', 's3://bucket'],
+    ['s3://bucket/', 's3://bucket'],
+    ['s3://my-bucket.1/reach/l1c/', 's3://my-bucket.1/reach/l1c'],
   ] as const)('%s is %s', ([text, base]) => {
     expect(parseDestination(text).base).toBe(base);
   });
 
   test.for([
-    ['s3://bucket/prefix', /Delivery to s3:\/\/bucket\/prefix is not possible yet/],
+    ['s3://', /"s3:\/\/": "" is no bucket name: expected 3 to 63/],
+    ['s3://My_Bucket/x', /"My_Bucket" is no bucket name/],
+    ['s3://bucket//x', /"\/x" is no prefix/],
+    ['s3://bucket/a/../b', /"a\/..\/b" is no prefix/],
+    ['s3://bucket/a?x=1', /"a\?x=1" is no prefix/],
     ['/srv/products', /"\/srv\/products": it is not a URI/],
     ['file:products', /the path must be absolute/],
     ['file://server/share', /the path must be absolute/],

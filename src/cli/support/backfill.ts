@@ -8,13 +8,13 @@ import { productSlug } from '../../core/product.ts';
 import { PipelineError } from '../../core/errors.ts';
 import type { RateConfig } from '../../core/rate/config.ts';
 import type { Day } from '../../core/time/day.ts';
-import { requireToken } from '../../config.ts';
 import { openLedgerIfAny } from '../../ledger/index.ts';
 import type { DayLine } from '../../ledger/reports.ts';
 import { parseDestination } from '../../storage/destination.ts';
 import { readEmbeddedInfo } from '../../storage/embedded-file.ts';
 import { locateWorkspace, openWorkspace } from '../../storage/workspace.ts';
 import type { LocatedWorkspace, WorkspaceRequest } from '../../storage/workspace.ts';
+import { s3Settings } from './aws.ts';
 import { createLogger } from './context.ts';
 import type { CliContext } from './context.ts';
 import { dryRun, requireRoom } from './dry-run.ts';
@@ -31,6 +31,7 @@ import { createLiveView } from './live-view.ts';
 import { openClientSession, openOwnSession, requireWorkers } from './session.ts';
 import type { Session } from './session.ts';
 import { askAboutFailedDays } from './ask.ts';
+import { findToken, requireToken } from './token.ts';
 import { countersLine, dayTable, failureLines } from './summary.ts';
 
 /** Days started before the history is cut: long ranges stay readable in the web UI and far from the server's limits. */
@@ -43,6 +44,8 @@ export interface BackfillCommand {
   readonly options: RunOptions;
   readonly concurrency: number;
   readonly workspace: WorkspaceRequest;
+  /** Of `--aws-region`; null for the environment's. */
+  readonly awsRegion: string | null;
   readonly pacing: RateConfig;
   readonly dryRun: boolean;
   readonly attach: boolean;
@@ -55,13 +58,15 @@ export interface BackfillCommand {
 
 export async function runBackfill(context: CliContext, command: BackfillCommand): Promise<ExitCode> {
   const { options, output } = command;
-  if (options.uploadTo !== null) await parseDestination(options.uploadTo).check();
   if (command.dryRun) return await dryRun(context, command);
 
   const log = createLogger(output.verbose, output.json === true, context.remark);
   const located = await locateWorkspace(command.workspace);
   const asClient = context.environment.externalTemporal || (await readEmbeddedInfo(located))?.shared === true;
-  const token = asClient || options.mode === 'process' ? context.environment.token : requireToken(context.environment);
+  const token =
+    asClient || options.mode === 'process' ? null : requireToken(await findToken(context, command.awsRegion));
+  tellUnusedRegion(context, command, asClient);
+  if (!asClient) await checkDestination(context, command);
   if (!asClient && command.checkSpace) await requireRoom(context, located, command);
   const interrupts = listenForInterrupts(() =>
     context.remark(
@@ -80,7 +85,7 @@ export async function runBackfill(context: CliContext, command: BackfillCommand)
       const workspace = await openWorkspace(command.workspace);
       session = await openOwnSession(
         workspace,
-        { environment: context.environment, token, pacing: command.pacing },
+        { environment: context.environment, token, pacing: command.pacing, awsRegion: command.awsRegion },
         context.commandLine,
         log,
         command.ports,
@@ -91,6 +96,33 @@ export async function runBackfill(context: CliContext, command: BackfillCommand)
     await session?.close();
     interrupts.dispose();
   }
+}
+
+/** Before anything is downloaded: a destination that does not work is told now. With a worker elsewhere, the plan does it. */
+async function checkDestination({ environment }: CliContext, { options, awsRegion }: BackfillCommand): Promise<void> {
+  if (options.uploadTo === null) return;
+  const destination = parseDestination(options.uploadTo, s3Settings(environment, awsRegion));
+  try {
+    await destination.check();
+  } finally {
+    destination.close();
+  }
+}
+
+function tellUnusedRegion(context: CliContext, { awsRegion, options }: BackfillCommand, asClient: boolean): void {
+  if (awsRegion === null) return;
+  if (asClient) {
+    context.remark(
+      '--aws-region has no effect here: the region is the worker\'s. Give it to "reachback worker", or set AWS_REGION there.',
+    );
+    return;
+  }
+  const { token, secretArn } = context.environment;
+  const looksUp = token === null && secretArn !== null && options.mode !== 'process';
+  if (looksUp || options.uploadTo?.startsWith('s3://') === true) return;
+  context.remark(
+    '--aws-region has no effect here: nothing goes to S3, and no token is looked up in AWS Secrets Manager.',
+  );
 }
 
 async function overSession(

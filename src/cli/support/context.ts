@@ -1,11 +1,14 @@
 /** What a command sees of the world outside: environment, folder, terminal, log. Tests make their own. */
 import pino from 'pino';
 import type { Logger } from 'pino';
-import { readEnvironment } from '../../config.ts';
+import { lendAwsVariables, readEnvironment } from '../../config.ts';
 import type { Environment } from '../../config.ts';
+import type { Secret } from '../../core/secret.ts';
 
 export interface CliContext {
   readonly environment: Environment;
+  /** Whatever must appear in no error text, those looked up later included. */
+  readonly secrets: Secret[];
   readonly cwd: string;
   /** The command as typed, for lock files and messages. */
   readonly commandLine: string;
@@ -18,8 +21,11 @@ export interface CliContext {
 }
 
 export function createContext(): CliContext {
+  const environment = readEnvironment(process.env, process.cwd());
+  lendAwsVariables(environment, process.env);
   return {
-    environment: readEnvironment(process.env, process.cwd()),
+    environment,
+    secrets: [environment.token, environment.ledgerUrl].filter((secret) => secret !== null),
     cwd: process.cwd(),
     commandLine: ['reachback', ...process.argv.slice(2)].join(' '),
     interactive: process.stdin.isTTY && process.stdout.isTTY,

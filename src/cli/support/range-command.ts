@@ -5,6 +5,8 @@ import { checkRateConfig } from '../../core/rate/config.ts';
 import type { WorkspacePlace } from '../../storage/workspace.ts';
 import type { BackfillCommand } from './backfill.ts';
 import type { CliContext } from './context.ts';
+import { addAwsRegionFlag } from './delivery-flags.ts';
+import type { DeliveryOptions } from './delivery-flags.ts';
 import * as flags from './flags.ts';
 
 export type RangeCommandFlags = flags.RangeFlags &
@@ -12,6 +14,7 @@ export type RangeCommandFlags = flags.RangeFlags &
   flags.OutputFlags &
   Partial<flags.SliceFlags> & {
     readonly telemetryFile?: string;
+    readonly awsRegion?: string;
     readonly spaceCheck: boolean;
   };
 
@@ -19,13 +22,14 @@ export type RangeCommandFlags = flags.RangeFlags &
 export interface OwnPart {
   readonly mode: RunMode;
   readonly place: WorkspacePlace;
-  readonly uploadTo: string | null;
+  readonly delivery: DeliveryOptions;
   readonly profile: Profile;
   /** Null for a command that sends no requests. */
   readonly pacing: flags.PacingFlags | null;
 }
 
 export function addRangeCommandFlags(command: Command): Command {
+  addAwsRegionFlag(command);
   command.option('--no-space-check', 'start although the estimate says that the disk is too small');
   flags.addRangeFlags(command);
   flags.addRunFlags(command);
@@ -44,13 +48,14 @@ export function backfillCommand(context: CliContext, given: RangeCommandFlags, o
     options: {
       mode: own.mode,
       retryFailed: given.retryFailed ?? false,
-      uploadTo: own.uploadTo,
+      ...own.delivery,
       profile: own.profile,
       sliceMode: given.slices ?? 'half-open',
       limitDays: given.limitDays ?? null,
     },
     concurrency: given.concurrency,
     workspace: { ...own.place, telemetryFile: given.telemetryFile, cwd: context.cwd },
+    awsRegion: given.awsRegion ?? null,
     pacing: own.pacing === null ? checkRateConfig({ passWaitMs }) : flags.pacingOf(own.pacing, passWaitMs),
     dryRun: given.dryRun ?? false,
     attach: given.attach ?? false,

@@ -5,11 +5,10 @@ import type { Secret } from '../../core/secret.ts';
 /**
  * An error as an operator should read it: what happened, then what to do. Stack traces only for what we did not foresee.
  *
- * @param token - never part of the text, whatever the error says
+ * @param secrets - never part of the text, whatever the error says
  */
-export function describeError(error: unknown, token: Secret | null): string {
-  const text = wordsOf(error);
-  return token === null ? text : token.redact(text);
+export function describeError(error: unknown, secrets: readonly Secret[]): string {
+  return secrets.reduce((text, secret) => secret.redact(text), wordsOf(error));
 }
 
 function wordsOf(error: unknown): string {

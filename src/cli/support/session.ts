@@ -15,6 +15,7 @@ import { acquireLock } from '../../storage/lock.ts';
 import type { HeldLock } from '../../storage/lock.ts';
 import type { LocatedWorkspace, Workspace } from '../../storage/workspace.ts';
 import { installRuntime, startWorker } from '../../worker.ts';
+import { s3Settings } from './aws.ts';
 import { connectExternal, connectLocal } from './temporal.ts';
 
 export interface Session {
@@ -42,6 +43,8 @@ export interface WorkerFlags {
   readonly token: Secret | null;
   readonly pacing: RateConfig;
   readonly builds?: number;
+  /** Of `--aws-region`. */
+  readonly awsRegion: string | null;
 }
 
 /** Ports of the embedded server, free ones by default, and whether other commands of the workspace may use it. */
@@ -182,9 +185,10 @@ export async function openClientSession(
 }
 
 export function workerSettings(workspace: Workspace, namespace: string, flags: WorkerFlags) {
-  const { environment, token, pacing, builds = 1 } = flags;
+  const { environment, token, pacing, builds = 1, awsRegion } = flags;
   const { ledgerUrl, udlBaseUrl, requestTimeoutMs, threads } = environment;
-  return { workspace, namespace, ledgerUrl, udlBaseUrl, token, pacing, requestTimeoutMs, threads, builds };
+  const s3 = s3Settings(environment, awsRegion);
+  return { workspace, namespace, ledgerUrl, udlBaseUrl, token, pacing, requestTimeoutMs, threads, builds, s3 };
 }
 
 /** Refuses to start work that nobody would do. @throws PipelineError `config_invalid` with the command that helps */

@@ -29,6 +29,10 @@ export interface RunOptions {
   readonly retryFailed: boolean;
   /** Where products go, `file:///dir` or `s3://bucket/prefix`; null for no upload stage. */
   readonly uploadTo: string | null;
+  /** Delivered objects of other content may be replaced; absent for no. */
+  readonly replace?: boolean;
+  /** Where a bucket without versions keeps what is replaced, below the destination; absent for the standard one. */
+  readonly backupPrefix?: string;
   readonly profile: Profile;
   readonly sliceMode: SliceMode;
   /** At most this many days get work (TEL-25 with TEL-D7); null for no limit. */

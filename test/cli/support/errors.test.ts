@@ -35,18 +35,18 @@ describe('errors as an operator reads them', () => {
       hint: 'Use another.',
       cause: new Error('below'),
     });
-    expect(describeError(error, null)).toBe('reachback: No such day.\n  → Use another.');
-    expect(describeError(new PipelineError('disk_full', 'Full.'), null)).toBe('reachback: Full.');
+    expect(describeError(error, [])).toBe('reachback: No such day.\n  → Use another.');
+    expect(describeError(new PipelineError('disk_full', 'Full.'), [])).toBe('reachback: Full.');
   });
 
   test('the parser has spoken for itself', () => {
-    expect(describeError(new CommanderError(1, 'commander.unknownOption', 'unknown'), null)).toBe('');
+    expect(describeError(new CommanderError(1, 'commander.unknownOption', 'unknown'), [])).toBe('');
   });
 
   test('what we did not foresee comes with its stack', () => {
-    const text = describeError(new Error('a bug'), null);
+    const text = describeError(new Error('a bug'), []);
     expect(text).toMatch(/^reachback: unexpected Error: a bug\n\s+at /);
-    expect(describeError('a text', null)).toBe('reachback: unexpected a text');
+    expect(describeError('a text', [])).toBe('reachback: unexpected a text');
   });
 
   test.for([TOKEN.reveal(), TOKEN.reveal().slice(6), encodeURIComponent(TOKEN.reveal())])(
@@ -57,7 +57,7 @@ describe('errors as an operator reads them', () => {
         new PipelineError('config_invalid', `refused: ${leak}`, { hint: `not ${leak}` }),
         leak,
       ]) {
-        const text = describeError(error, TOKEN);
+        const text = describeError(error, [TOKEN]);
         expect(text).toContain('[secret]');
         expect(text).not.toContain('dXNlcjpzZWNyZXQ');
       }
