@@ -2,7 +2,8 @@
  * Environment to one checked, frozen value. The only reader of `process.env` and `.env`; flags come from `src/cli` and win.
  */
 import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { homedir } from 'node:os';
+import { isAbsolute, join } from 'node:path';
 import { parseEnv } from 'node:util';
 import { z } from 'zod';
 import { PipelineError } from './core/errors.ts';
@@ -40,6 +41,7 @@ const VARIABLES = z.object({
     .regex(/^(sqlite:|postgres(ql)?:\/\/)./, 'expected an address that begins with postgres:// or sqlite:')
     .optional(),
   REACHBACK_PASS_WAIT_MS: z.coerce.number().int().min(1).max(300_000).default(5_000),
+  REACHBACK_WAIT_INSIDE_MS: z.coerce.number().int().min(0).max(3_600_000).default(120_000),
   REACHBACK_REQUEST_TIMEOUT_MS: z.coerce.number().int().min(100).max(3_600_000).default(120_000),
   REACHBACK_THREADS: z.coerce.number().int().min(1).max(64).default(2),
   REACHBACK_CRASH_POINT: z
@@ -62,6 +64,7 @@ const EXPECTED: Record<keyof z.infer<typeof VARIABLES>, string> = {
   REACHBACK_LEDGER_URL:
     'postgres://user:password@host:5432/database, sqlite:/path/file.db, or nothing for a file in the workspace',
   REACHBACK_PASS_WAIT_MS: 'milliseconds before the first retry of a failed pass, 1 to 300000',
+  REACHBACK_WAIT_INSIDE_MS: 'milliseconds of the longest pause that a download waits for at its place, 0 to 3600000',
   REACHBACK_REQUEST_TIMEOUT_MS: 'milliseconds for connecting and between bytes, 100 to 3600000',
   REACHBACK_THREADS: 'threads that fetch and scan, 1 to 64',
   REACHBACK_CRASH_POINT: `nothing; in tests, one of ${CRASH_POINTS.join(', ')}, with :n for the n-th time`,
@@ -88,11 +91,15 @@ export interface Environment {
   readonly temporalNamespace: string;
   /** First wait after a failed pass; later ones double up to five minutes. */
   readonly passWaitMs: number;
+  /** Longer pauses give the download's slot back to the engine. */
+  readonly waitInsideMs: number;
   /** Per request: connecting, and the time between two pieces of the body (UDL-6). */
   readonly requestTimeoutMs: number;
   readonly threads: number;
   /** Where this process ends itself as kill -9 would: a test facility, null otherwise. */
   readonly crashPoint: ArmedCrashPoint | null;
+  /** Where programs of this user keep what should last, absolute: `$XDG_STATE_HOME`. */
+  readonly stateHome: string;
   /** All variables, `.env` included, for child processes and libraries with a chain of their own. */
   readonly variables: Readonly<Record<string, string | undefined>>;
 }
@@ -117,6 +124,8 @@ export function readEnvironment(processEnv: Readonly<Record<string, string | und
     externalTemporal: data.TEMPORAL_ADDRESS !== undefined,
     temporalNamespace: data.TEMPORAL_NAMESPACE ?? 'default',
     passWaitMs: data.REACHBACK_PASS_WAIT_MS,
+    waitInsideMs: data.REACHBACK_WAIT_INSIDE_MS,
+    stateHome: stateHomeOf(variables),
     requestTimeoutMs: data.REACHBACK_REQUEST_TIMEOUT_MS,
     threads: data.REACHBACK_THREADS,
     crashPoint: data.REACHBACK_CRASH_POINT ?? null,
@@ -134,6 +143,11 @@ export function lendAwsVariables({ variables }: Environment, processEnv: Record<
     if (variables[name] === undefined) delete processEnv[name];
     else processEnv[name] = variables[name];
   }
+}
+
+/** As the XDG Base Directory Specification has it: a relative path is no path. */
+function stateHomeOf({ XDG_STATE_HOME: given, HOME: home }: Readonly<Record<string, string | undefined>>): string {
+  return given !== undefined && isAbsolute(given) ? given : join(home ?? homedir(), '.local', 'state');
 }
 
 function withoutEmpty(variables: Readonly<Record<string, string | undefined>>): Record<string, string> {

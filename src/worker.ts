@@ -13,7 +13,8 @@ import type { RateConfig } from './core/rate/config.ts';
 import type { Secret } from './core/secret.ts';
 import { dayOfMs } from './core/time/day.ts';
 import { loadWorkflowBundle } from './embedded/workflow-bundle.ts';
-import { createGate } from './gate/index.ts';
+import { createGate, createMachineStore } from './gate/index.ts';
+import type { GateStore } from './gate/index.ts';
 import { openLedger } from './ledger/index.ts';
 import { createUdlSource } from './sources/udl/index.ts';
 import { removeLeftovers } from './storage/atomic-file.ts';
@@ -31,6 +32,10 @@ export interface WorkerSettings {
   /** Null for a worker that only builds and delivers. */
   readonly token: Secret | null;
   readonly pacing: RateConfig;
+  /** Where the gate of this machine is kept. */
+  readonly stateHome: string;
+  /** What runs, as typed: others who want the gate are told. */
+  readonly commandLine: string;
   readonly requestTimeoutMs: number;
   /** Threads that fetch and scan. */
   readonly threads: number;
@@ -142,9 +147,9 @@ async function openResources(
   });
   // A telemetry file that cannot be carried on is refused before any work.
   await telemetry.flush();
-  const gate = createGate({ config: settings.pacing });
   const { udlBaseUrl: baseUrl, token, threads, requestTimeoutMs } = settings;
   const source = token === null ? null : createUdlSource({ baseUrl, token, threads, requestTimeoutMs });
+  const gate = createGate({ config: settings.pacing, ...(token && { store: gateStore(settings, token, log) }) });
   const today = (): string => dayOfMs(Date.now());
   const destinations = rememberDestinations(settings.s3);
   const deps: ActivityDependencies = {
@@ -163,6 +168,7 @@ async function openResources(
     async close() {
       await source?.close();
       destinations.close();
+      await gate.close();
       await telemetry.flush();
       await ledger.close();
     },
@@ -182,6 +188,23 @@ function rememberDestinations(s3: S3Settings): { at(uri: string): Destination; c
       for (const destination of known.values()) destination.close();
     },
   };
+}
+
+function gateStore(
+  { stateHome, commandLine, workspace, udlBaseUrl, pacing }: WorkerSettings,
+  token: Secret,
+  log: Logger,
+): GateStore {
+  return createMachineStore({
+    stateHome,
+    origin: new URL(udlBaseUrl).origin,
+    credential: token,
+    command: commandLine,
+    workspace: workspace.root,
+    initialRate: pacing.initialRate,
+    pointer: workspace.gateFile,
+    onNotice: (notice) => log.warn(notice),
+  });
 }
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {

@@ -22,7 +22,7 @@ function errorOf(run: () => unknown): PipelineError {
 
 describe('configuration', () => {
   test('design §6: defaults when nothing is set', async () => {
-    expect(readEnvironment({}, await temporaryFolder())).toEqual({
+    expect(readEnvironment({ HOME: '/home/someone' }, await temporaryFolder())).toEqual({
       token: null,
       ledgerUrl: null,
       secretArn: null,
@@ -32,11 +32,22 @@ describe('configuration', () => {
       externalTemporal: false,
       temporalNamespace: 'default',
       passWaitMs: 5_000,
+      waitInsideMs: 120_000,
+      stateHome: '/home/someone/.local/state',
       requestTimeoutMs: 120_000,
       threads: 2,
       crashPoint: null,
-      variables: {},
+      variables: { HOME: '/home/someone' },
     });
+  });
+
+  test.for([
+    ['/var/lib/someone', '/var/lib/someone'],
+    ['relative/path', '/home/someone/.local/state'],
+    ['', '/home/someone/.local/state'],
+  ])('XDG_STATE_HOME "%s" means %s', async ([given, expected]) => {
+    const environment = readEnvironment({ HOME: '/home/someone', XDG_STATE_HOME: given }, await temporaryFolder());
+    expect(environment.stateHome).toBe(expected);
   });
 
   test('what is set is used; the address loses its trailing slashes', async () => {

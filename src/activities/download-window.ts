@@ -23,13 +23,16 @@ export async function downloadWindow(deps: ActivityDependencies, dayAttempt: Day
     const startedAt = performance.now();
     const { product, day, options } = dayAttempt.input;
     if (!deps.source) throw withoutToken();
+    const { runId, workspace } = dayAttempt.input;
+    const gate = deps.gate.forRun({ runId, workspace });
+    await gate.open();
     const stage = stageAttempt(dayAttempt, 'download');
     await deps.ledger.openStage(stage);
     await deps.telemetry.flush();
     const { attempt, heartbeatDetails } = Context.current().info;
     const before = heartbeatDetails as StageHeartbeat | undefined;
     const outcome = await downloadDay(
-      { gate: deps.gate, source: deps.source, ledger: deps.ledger, folders: deps.workspace, log: deps.log },
+      { gate, source: deps.source, ledger: deps.ledger, folders: deps.workspace, log: deps.log },
       { product, day, sliceMode: options.sliceMode, freshRun: attempt === 1, requestsBefore: before?.requests ?? 0 },
       {
         signal,
@@ -45,7 +48,7 @@ export async function downloadWindow(deps: ActivityDependencies, dayAttempt: Day
             ...(waiting && { waiting }),
           }),
       },
-    );
+    ).finally(() => gate.keep());
     const seconds = secondsSince(startedAt);
     if (outcome.outcome === 'no_data') {
       await deps.ledger.closeStage(stage, { status: 'SKIPPED_NO_DATA', seconds, reason: outcome.reason });

@@ -3,6 +3,7 @@
  * work under a temporary name, fsync, rename, manifest, ledger row, telemetry. Arguments and results stay small.
  * They must not decide what a day needs (that is `src/core/backfill`) nor retry (the engine does).
  */
+import { isPipelineError } from '../core/errors.ts';
 import { buildCdf } from './build-cdf.ts';
 import { countRecords } from './count-records.ts';
 import type { ActivityDependencies } from './dependencies.ts';
@@ -10,12 +11,13 @@ import { downloadWindow } from './download-window.ts';
 import { withHeartbeat } from './heartbeat.ts';
 import { planRange } from './plan-range.ts';
 import { recordDay } from './record-day.ts';
+import type { PlanRequest, PlanResult } from '../core/backfill/types.ts';
 import type { Activities } from './types.ts';
 import { uploadProduct } from './upload-product.ts';
 
 export function createActivities(deps: ActivityDependencies): Activities {
   return {
-    planRange: (request) => withHeartbeat(() => planRange(deps, request)),
+    planRange: (request) => withHeartbeat(() => planWithGate(deps, request)),
     downloadWindow: (attempt) => downloadWindow(deps, attempt),
     countRecords: (attempt) => countRecords(deps, attempt),
     buildCdf: (attempt) => buildCdf(deps, attempt),
@@ -23,7 +25,26 @@ export function createActivities(deps: ActivityDependencies): Activities {
     recordDay: (attempt) => withHeartbeat(() => recordDay(deps, attempt)),
     closeIncident: (incident) =>
       withHeartbeat(async () => {
+        try {
+          await deps.gate.open();
+        } catch (error) {
+          // The next download meets it too, and says so in the range's pause; the range itself must not end here.
+          if (!isPipelineError(error, 'gate_held')) throw error;
+          deps.log.warn({ incident }, `the incident stays open: ${error.message}`);
+          return;
+        }
         deps.gate.closeIncident(incident);
       }),
   };
+}
+
+/**
+ * A plan with something to download takes the gate first: when another process has it, the range ends before it began
+ * (exit code 2). A plan without leaves the gate alone.
+ */
+async function planWithGate(deps: ActivityDependencies, request: PlanRequest): Promise<PlanResult> {
+  const plan = await planRange(deps, request);
+  // Days planned again are part of a range at work: its downloads say what is in their way, and it pauses.
+  if (request.days === undefined && plan.days.some(({ stages }) => stages.includes('download'))) await deps.gate.open();
+  return plan;
 }

@@ -1,4 +1,6 @@
 import { spawn } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import type { ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -33,12 +35,15 @@ export function addDemoCommand(program: Command, context: CliContext, end: (code
       const delivered = join(dir, 'delivered');
       context.remark(`reachback demo: ${FIRST}..${LAST} of REACH-ALL from a simulated UDL, into ${dir}`);
       const simulator = await startSimulator();
+      // The stand-in is a new source each time: what its gate learnt goes with it.
+      const stateHome = await mkdtemp(join(tmpdir(), 'reachback-demo-'));
       try {
         const environment = {
           ...context.environment,
           udlBaseUrl: simulator.url,
           token: new Secret('Basic demo'),
           externalTemporal: false,
+          stateHome,
         };
         end(
           await runBackfill(
@@ -59,6 +64,7 @@ export function addDemoCommand(program: Command, context: CliContext, end: (code
               workspace: { dir, cwd: context.cwd },
               awsRegion: null,
               pacing: checkRateConfig({ initialRate: 40, maxRate: 40, maxConcurrentRequests: 6 }),
+              pacingGiven: [],
               dryRun: false,
               attach: false,
               checkSpace: true,
@@ -71,6 +77,7 @@ export function addDemoCommand(program: Command, context: CliContext, end: (code
         );
       } finally {
         await simulator.stop();
+        await rm(stateHome, { recursive: true, force: true });
       }
     });
 }

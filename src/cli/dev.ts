@@ -46,7 +46,7 @@ export function addDevCommand(program: Command, context: CliContext, end: (code:
     const awsRegion = given.awsRegion ?? null;
     const token = given.worker ? await findToken(context, awsRegion) : null;
     const interrupts = listenForInterrupts(() => context.remark('Stopping.'));
-    const worker = { environment, token, awsRegion, pacing: flags.pacingOf(given, environment.passWaitMs) };
+    const worker = { environment, token, awsRegion, pacing: flags.pacingOf(given, environment) };
     const session = given.worker
       ? await openOwnSession(workspace, worker, context.commandLine, log, ports)
       : await openServerSession(workspace, environment, context.commandLine, ports);

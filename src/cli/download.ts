@@ -30,12 +30,13 @@ Example:
   reachback download --start-date 2025-09-01 --end-date 2025-09-03 --sensor-id REACH-101 --output-dir ./out`,
   );
   command.action(async (given: Flags) => {
+    const pacing = { flags: given, typed: flags.givenPacing(command) };
     const own = {
       mode: 'download',
       place: { downloads: given.outputDir },
       delivery: NO_DELIVERY,
       profile: 'parity',
     } as const;
-    end(await runBackfill(context, backfillCommand(context, given, { ...own, pacing: given })));
+    end(await runBackfill(context, backfillCommand(context, given, { ...own, pacing })));
   });
 }

@@ -44,11 +44,7 @@ Exit codes: 0 all done, 1 some days failed, 2 usage or configuration, 3 the sour
     const { profile } = given;
     const delivery = deliveryOf(given);
     const place = { dir: given.workspace };
-    end(
-      await runBackfill(
-        context,
-        backfillCommand(context, given, { mode: 'run', place, delivery, profile, pacing: given }),
-      ),
-    );
+    const pacing = { flags: given, typed: flags.givenPacing(command) };
+    end(await runBackfill(context, backfillCommand(context, given, { mode: 'run', place, delivery, profile, pacing })));
   });
 }

@@ -44,14 +44,9 @@ export function addWorkerCommand(program: Command, context: CliContext, end: (co
       installRuntime(log);
       const connection = embedded ? await connectLocal(embedded.address) : await connectExternal(environment);
       const namespace = embedded ? 'default' : environment.temporalNamespace;
-      const pacing = flags.pacingOf(given, environment.passWaitMs);
-      const settings = workerSettings(workspace, namespace, {
-        environment,
-        token,
-        pacing,
-        builds: given.builds,
-        awsRegion,
-      });
+      const pacing = flags.pacingOf(given, environment);
+      const parts = { environment, token, pacing, builds: given.builds, awsRegion };
+      const settings = workerSettings(workspace, namespace, parts, context.commandLine);
       const worker = await startWorker(connection, settings, log);
       if (!token) {
         context.remark(

@@ -17,6 +17,8 @@ export const ERROR_KINDS = {
   auth_rejected: 'stop_run',
   /** The source failed so often in a row that asking on would be rude (design §2). */
   source_aborted: 'stop_run',
+  /** Another process on this machine holds the gate of the same source and credentials (design §3). */
+  gate_held: 'stop_run',
   /** No room left on the device. */
   disk_full: 'stop_run',
   /** The source asked for a pause (429). */

@@ -1,21 +1,24 @@
 import { CLOSED_BREAKER, adaptBreaker, closeIncident, failPass, trip } from '../core/rate/breaker.ts';
 import type { BreakerContext } from '../core/rate/breaker.ts';
 import { checkRateConfig } from '../core/rate/config.ts';
-import type { RateConfig } from '../core/rate/config.ts';
+import type { GivenRateConfig, RateConfig } from '../core/rate/config.ts';
 import { LONGEST_COOLDOWN_MS, MOST_COOLDOWNS_IN_A_ROW, NO_COOLDOWN, adaptCooldown } from '../core/rate/cooldown.ts';
 import type { RequestOutcome } from '../core/rate/outcome.ts';
 import { adaptPace, grantPermit, initialPace, nextPermitMs } from '../core/rate/pace.ts';
+import { mustKeep, restore } from '../core/rate/restore.ts';
+import type { RateState } from '../core/rate/restore.ts';
 import { parseRetryAfter } from '../core/rate/retry-after.ts';
 import type { PipelineError } from '../core/errors.ts';
 import { systemClock } from './clock.ts';
 import type { Clock } from './clock.ts';
-import { Receipt } from './receipt.ts';
+import { Keeper } from './keeper.ts';
+import { ReceiptBook } from './receipt.ts';
 import { refuse } from './refusal.ts';
-import type { Gate, GateSnapshot, GateState, GateStore, PauseHeaders, Permit, ReleaseOutcome } from './types.ts';
+import type { Gate, GateRun, GateSnapshot, GateStore, PauseHeaders, Permit, ReleaseOutcome } from './types.ts';
 
 interface GateOptions {
   /** Checked and completed by `checkRateConfig`. */
-  readonly config?: Partial<RateConfig>;
+  readonly config?: GivenRateConfig;
   readonly clock?: Clock;
   /** In [0, 1). */
   readonly random?: () => number;
@@ -34,6 +37,7 @@ export function createGate(options: GateOptions = {}): Gate {
 }
 
 interface Waiter {
+  readonly run: GateRun | null;
   readonly grant: (permit: Permit) => void;
   readonly reject: (error: Error) => void;
 }
@@ -44,9 +48,12 @@ class SharedGate implements Gate {
   readonly #clock: Clock;
   readonly #random: () => number;
   readonly #store: GateStore | null;
-  readonly #receipt = new Receipt();
+  readonly #keeper: Keeper | null;
+  readonly #book = new ReceiptBook();
   readonly #queue: Waiter[] = [];
-  #state: GateState;
+  #state: RateState;
+  #use: 'new' | 'open' | 'closed';
+  #opening: Promise<void> | null = null;
   #inFlight = 0;
   #hasSucceeded = false;
   #stopTimer: (() => void) | null = null;
@@ -56,10 +63,56 @@ class SharedGate implements Gate {
     this.#clock = clock;
     this.#random = random;
     this.#store = store;
-    this.#state = store?.load() ?? { pace: initialPace(config), cooldown: NO_COOLDOWN, breaker: CLOSED_BREAKER };
+    this.#keeper = store && new Keeper(store, () => this.#pump());
+    this.#use = store ? 'new' : 'open';
+    this.#state = { pace: initialPace(config), cooldown: NO_COOLDOWN, breaker: CLOSED_BREAKER };
+  }
+
+  async open(): Promise<void> {
+    if (this.#use === 'open') return;
+    if (this.#use === 'closed') throw new Error('The gate is closed.');
+    this.#opening ??= this.#takeUp().finally(() => {
+      this.#opening = null;
+    });
+    await this.#opening;
+  }
+
+  async close(): Promise<void> {
+    if (this.#use === 'closed') return;
+    await this.#opening?.catch(() => undefined);
+    const wasOpen = this.#use === 'open';
+    this.#use = 'closed';
+    this.#stopTimer?.();
+    for (const waiter of this.#queue.splice(0)) waiter.reject(new Error('The gate is closed.'));
+    if (wasOpen) this.keep();
+    await this.#store?.close();
+  }
+
+  keep(): void {
+    const nowMs = this.#clock.now();
+    this.#keeper?.keep({ ...this.#state, receipts: this.#book.receipts(nowMs) }, nowMs);
+  }
+
+  forRun(run: GateRun): Gate {
+    return {
+      config: this.config,
+      acquire: (signal) => this.#acquire(run, signal),
+      snapshot: () => this.#snapshot(run),
+      open: () => this.open(),
+      close: () => this.close(),
+      forRun: (other) => this.forRun(other),
+      keep: () => this.keep(),
+      refusal: () => this.refusal(),
+      failPass: () => this.failPass(),
+      closeIncident: (id) => this.closeIncident(id),
+    };
   }
 
   acquire(signal?: AbortSignal): Promise<Permit> {
+    return this.#acquire(null, signal);
+  }
+
+  #acquire(run: GateRun | null, signal?: AbortSignal): Promise<Permit> {
     return new Promise((resolve, reject) => {
       if (signal?.aborted) {
         reject(signal.reason as Error);
@@ -67,6 +120,7 @@ class SharedGate implements Gate {
       }
       const settle = (): void => signal?.removeEventListener('abort', onAbort);
       const waiter: Waiter = {
+        run,
         grant: (permit) => {
           settle();
           resolve(permit);
@@ -83,15 +137,55 @@ class SharedGate implements Gate {
       };
       signal?.addEventListener('abort', onAbort, { once: true });
       this.#queue.push(waiter);
-      this.#pump();
+      // What could not be kept is tried again first: a pause that a restart would forget must not be followed by a request.
+      if (this.#keeper?.problem) this.keep();
+      if (this.#use === 'open') this.#pump();
+      else
+        this.open().then(
+          () => this.#pump(),
+          (error: Error) => this.#turnAway(waiter, error),
+        );
     });
   }
 
+  #turnAway(waiter: Waiter, error: Error): void {
+    const index = this.#queue.indexOf(waiter);
+    if (index === -1) return;
+    this.#queue.splice(index, 1);
+    waiter.reject(error);
+  }
+
+  /** Takes the right to ask, and the kept state with it. */
+  async #takeUp(): Promise<void> {
+    const kept = await this.#store?.open();
+    const nowMs = this.#clock.now();
+    if (kept) {
+      this.#state = restore(kept, nowMs, this.config);
+      this.#book.takeUp(kept.state.receipts);
+      const { cooldown, breaker } = this.#state;
+      // With `probing` an operator has seen it already.
+      const unseen = cooldown.untilMs - nowMs > LONGEST_COOLDOWN_MS && !breaker.probing;
+      if (unseen) {
+        const why = `${cooldown.why}; kept from an earlier run, until ${new Date(cooldown.untilMs).toISOString()}`;
+        this.#state = { ...this.#state, breaker: trip(breaker, 'rate_limited_too_long', why, this.#breakerContext()) };
+      }
+    }
+    this.#use = 'open';
+    this.keep();
+  }
+
   refusal(): PipelineError | null {
-    return refuse(this.#state, this.#clock.now(), this.#random());
+    return (
+      this.#keeper?.problem ??
+      refuse(this.#state, this.#clock.now(), this.#random(), this.config.waitInsideMs, this.#store?.place ?? null)
+    );
   }
 
   snapshot(): GateSnapshot {
+    return this.#snapshot(null);
+  }
+
+  #snapshot(run: GateRun | null): GateSnapshot {
     const nowMs = this.#clock.now();
     const { pace, cooldown, breaker } = this.#state;
     return {
@@ -102,7 +196,7 @@ class SharedGate implements Gate {
       incident: breaker.incident,
       failedPasses: breaker.failedPasses,
       hasSucceeded: this.#hasSucceeded,
-      stats: this.#receipt.stats(nowMs),
+      stats: this.#book.stats(nowMs, run),
     };
   }
 
@@ -120,14 +214,15 @@ class SharedGate implements Gate {
 
   /** Gives permits as long as rules allow, then arranges to be called again when time alone will allow the next. */
   #pump(): void {
+    if (this.#use !== 'open') return;
     this.#stopTimer?.();
     this.#stopTimer = null;
     let heldBack = false;
     while (this.#queue.length > 0) {
+      if (this.#keeper?.isBusy) break;
       const refusal = this.refusal();
       if (refusal) {
-        // Each gets an error of its own: stacks and causes must not be shared between days.
-        for (const waiter of this.#queue.splice(0)) waiter.reject(this.refusal() ?? refusal);
+        this.#sendAll(refusal);
         break;
       }
       if (this.#inFlight >= (this.#state.breaker.probing ? 1 : this.config.maxConcurrentRequests)) break;
@@ -140,26 +235,35 @@ class SharedGate implements Gate {
       }
       this.#grant(nowMs);
     }
-    this.#receipt.heldBack(heldBack, this.#clock.now());
+    this.#book.heldBack(heldBack ? [...new Set(this.#queue.map(({ run }) => run))] : [], this.#clock.now());
+  }
+
+  /** Sends all who wait away. Each gets an error of its own: stacks and causes must not be shared between days. */
+  #sendAll(refusal: PipelineError): void {
+    const nowMs = this.#clock.now();
+    for (const { run, reject } of this.#queue.splice(0)) {
+      if (refusal.kind === 'rate_limited') this.#book.sentAway(run, this.#state.cooldown.untilMs, nowMs);
+      reject(this.refusal() ?? refusal);
+    }
   }
 
   #grant(nowMs: number): void {
     const waiter = this.#queue.shift();
     if (!waiter) return;
     this.#inFlight += 1;
-    this.#receipt.permit(nowMs);
+    this.#book.permit(waiter.run, nowMs);
     this.#state = { ...this.#state, pace: grantPermit(this.#state.pace, nowMs) };
-    this.#store?.save(this.#state);
-    waiter.grant(this.#permit(nowMs));
+    if (this.#keeper?.isDue(nowMs)) this.keep();
+    waiter.grant(this.#permit(waiter.run, nowMs));
   }
 
-  #permit(startedMs: number): Permit {
+  #permit(run: GateRun | null, startedMs: number): Permit {
     let reported = false;
     let released = false;
     const report429 = (headers: PauseHeaders): void => {
       if (reported || released) return;
       reported = true;
-      this.#receipt.rateLimited();
+      this.#book.rateLimited(run, this.#clock.now());
       this.#apply({ kind: 'rate_limited', retryAfterMs: this.#retryAfterMs(headers) }, startedMs);
     };
     return {
@@ -211,9 +315,10 @@ class SharedGate implements Gate {
     return { nowMs, passWaitMs: this.config.passWaitMs, random, incidentId: incidentId(nowMs, random) };
   }
 
-  #setState(state: GateState): void {
+  #setState(state: RateState): void {
+    const urgent = mustKeep(this.#state, state);
     this.#state = state;
-    this.#store?.save(state);
+    if (urgent) this.keep();
     this.#pump();
   }
 }

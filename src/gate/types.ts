@@ -1,7 +1,6 @@
-import type { Breaker, Incident } from '../core/rate/breaker.ts';
+import type { Incident } from '../core/rate/breaker.ts';
 import type { RateConfig } from '../core/rate/config.ts';
-import type { Cooldown } from '../core/rate/cooldown.ts';
-import type { Pace } from '../core/rate/pace.ts';
+import type { KeptRateState, RateState } from '../core/rate/restore.ts';
 import type { PipelineError } from '../core/errors.ts';
 
 /** Headers of an answer that may ask for a pause, verbatim. */
@@ -46,36 +45,86 @@ export interface GateSnapshot {
   readonly stats: GateStats;
 }
 
-/** The receipt of politeness since the process began. */
+/** The receipt of politeness. */
 export interface GateStats {
   readonly requests: number;
   readonly rateLimited: number;
-  /** Wall-clock seconds in which a request was held back by the pace or a cooldown. */
+  /** Wall-clock seconds in which a request was held back or sent away by the pace or a cooldown. */
   readonly secondsWaited: number;
   /** Most permits given within any one second. */
   readonly worstSecond: number;
 }
 
-/** What would have to survive a restart; plain JSON. */
-export interface GateState {
-  readonly pace: Pace;
-  readonly cooldown: Cooldown;
-  readonly breaker: Breaker;
+/** Whom requests are counted for. */
+export interface GateRun {
+  readonly runId: string;
+  /** The workspace's name. */
+  readonly workspace: string;
 }
 
-/** Where the state lives between processes. Both are synchronous: a permit is not given before its state is kept. */
+export interface RunReceipt extends GateRun, GateStats {
+  /** Last permit, POSIX milliseconds. */
+  readonly lastMs: number;
+}
+
+export interface Receipts {
+  /** Since the gate was first used. */
+  readonly total: GateStats;
+  /** The latest runs, latest last. */
+  readonly runs: readonly RunReceipt[];
+}
+
+/** What survives a restart; plain JSON. */
+export interface GateState extends RateState {
+  readonly receipts: Receipts;
+}
+
+export interface KeptGateState extends KeptRateState {
+  readonly state: GateState;
+}
+
+/** Where the state lives between processes, and with it the sole right to send requests to the source. */
 export interface GateStore {
-  load(): GateState | null;
-  save(state: GateState): void;
+  /** Named in what operators read. */
+  readonly place: string;
+  /**
+   * Takes the right.
+   *
+   * @returns the state last kept, null when there is none
+   * @throws PipelineError `gate_held` naming the holder, `config_invalid` when nothing can be kept there
+   */
+  open(): Promise<KeptGateState | null>;
+  /**
+   * Puts the state down for good; with a promise no permit is given before it settles.
+   *
+   * @param keptMs - now, by the clock of the state's times
+   * @throws PipelineError `disk_full`, `storage_unavailable`; no permit is given until a later call succeeds
+   */
+  save(state: GateState, keptMs: number): void | Promise<void>;
+  /** Gives the right back. Idempotent. */
+  close(): Promise<void>;
 }
 
 export interface Gate {
   readonly config: RateConfig;
   /**
-   * Waits for the turn of one request: concurrency, pace, and cooldowns of up to two minutes.
+   * Takes the right to send requests and takes up the kept state; `acquire` does it too. Does nothing when it is done.
+   *
+   * @throws PipelineError as `GateStore.open` does
+   */
+  open(): Promise<void>;
+  /** Keeps the state and gives the right back. Idempotent; who still waits is sent away. */
+  close(): Promise<void>;
+  /** The same gate, with its permits counted for a run as well. */
+  forRun(run: GateRun): Gate;
+  /** Keeps the receipts now, so that others can read them. */
+  keep(): void;
+  /**
+   * Waits for the turn of one request: concurrency, pace, and cooldowns up to `config.waitInsideMs`.
    *
    * @throws PipelineError `source_unavailable` while a pass is closed, `rate_limited` for longer cooldowns (both with
    *   `retryAfterMs`), `source_aborted` or `auth_rejected` while an incident is open (its id is in `context.incident`)
+   *   when the state cannot be kept: what `GateStore` throws
    * @throws the signal's reason when it is aborted first
    */
   acquire(signal?: AbortSignal): Promise<Permit>;

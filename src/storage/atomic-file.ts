@@ -32,12 +32,17 @@ export async function publishFile(temporaryPath: string, path: string): Promise<
 /**
  * Writes `path` through `fill`; nothing appears under the final name unless `fill` succeeds.
  *
+ * @param mode - permissions of a file made anew; default as the process's mask says
  * @returns what `fill` returned
  */
-export async function writeAtomically<T>(path: string, fill: (file: FileHandle) => Promise<T>): Promise<T> {
+export async function writeAtomically<T>(
+  path: string,
+  fill: (file: FileHandle) => Promise<T>,
+  mode?: number,
+): Promise<T> {
   await mkdir(dirname(path), { recursive: true });
   const temporary = temporaryName(path);
-  const file = await open(temporary, 'wx');
+  const file = await open(temporary, 'wx', mode);
   let result: T;
   try {
     result = await fill(file);
@@ -53,10 +58,14 @@ export async function writeAtomically<T>(path: string, fill: (file: FileHandle) 
 }
 
 /** Writes a small file atomically. */
-export async function writeFileAtomically(path: string, content: string | Uint8Array): Promise<void> {
-  await writeAtomically(path, async (file) => {
-    await file.writeFile(content);
-  });
+export async function writeFileAtomically(path: string, content: string | Uint8Array, mode?: number): Promise<void> {
+  await writeAtomically(
+    path,
+    async (file) => {
+      await file.writeFile(content);
+    },
+    mode,
+  );
 }
 
 /**

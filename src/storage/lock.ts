@@ -3,7 +3,7 @@
  * lives. A killed holder leaves nothing to clean up, and there is no process id to be reused by someone else.
  * The JSON file beside it only says who holds it; it decides nothing.
  */
-import { readFileSync, rmSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import Database from 'better-sqlite3';
@@ -22,6 +22,8 @@ export interface LockHolder {
   readonly command: string;
   /** ISO 8601 UTC. */
   readonly since: string;
+  /** The workspace that it works for, where the lock is not the workspace's own. */
+  readonly workspace?: string;
 }
 
 export interface LockOptions {
@@ -30,6 +32,12 @@ export interface LockOptions {
   /** What is locked, for the message: `The workspace /data`. */
   readonly subject: string;
   readonly command: string;
+  /** For the holder's file. */
+  readonly workspace?: string;
+  /** Kind of the error when somebody else holds it; default `config_invalid`. */
+  readonly heldKind?: 'config_invalid' | 'gate_held';
+  /** Permissions of both files; default as the process's mask says. */
+  readonly mode?: number;
 }
 
 export interface HeldLock {
@@ -43,7 +51,8 @@ const held = new Set<Database.Database>();
 /**
  * Takes the lock or says who has it.
  *
- * @throws PipelineError `config_invalid` naming holder, its command and since when, or why the file cannot be locked
+ * @throws PipelineError `config_invalid` (or `heldKind`) naming holder, its command and since when; `config_invalid` with
+ *   the reason when the file cannot be locked
  */
 export async function acquireLock(options: LockOptions): Promise<HeldLock> {
   const database = openDatabase(options);
@@ -57,8 +66,9 @@ export async function acquireLock(options: LockOptions): Promise<HeldLock> {
       host: hostname(),
       command: options.command,
       since: new Date().toISOString(),
+      ...(options.workspace === undefined ? {} : { workspace: options.workspace }),
     };
-    await writeFileAtomically(holderPath(options.path), `${JSON.stringify(holder)}\n`);
+    await writeFileAtomically(holderPath(options.path), `${JSON.stringify(holder)}\n`, options.mode);
   } catch (error) {
     database.close();
     throw isPipelineError(error) ? error : cannotLock(`${options.subject} cannot be locked`, options.path, error);
@@ -97,8 +107,9 @@ export function inspectLock(path: string): LockState {
   return { held: true, holder: readHolder(path) };
 }
 
-function openDatabase({ path, subject }: LockOptions): Database.Database {
+function openDatabase({ path, subject, mode }: LockOptions): Database.Database {
   try {
+    if (mode !== undefined) closeSync(openSync(path, 'a', mode));
     return new Database(path, { timeout: 0 });
   } catch (error) {
     throw cannotLock(`${subject} cannot be locked`, path, error);
@@ -125,18 +136,25 @@ function cannotLock(what: string, path: string, error: unknown): PipelineError {
   });
 }
 
-function heldByOther({ path, subject }: LockOptions): PipelineError {
+function heldByOther({ path, subject, heldKind = 'config_invalid' }: LockOptions): PipelineError {
   const holder = readHolder(path);
   const who =
     holder === null
       ? 'another process'
-      : `process ${holder.pid} on ${holder.host} since ${holder.since}: ${holder.command}`;
-  return new PipelineError('config_invalid', `${subject} is in use by ${who} (lock ${path}).`, {
+      : `process ${holder.pid} on ${holder.host} since ${holder.since}: ${holder.command}` +
+        (holder.workspace === undefined ? '' : `, workspace ${holder.workspace}`);
+  return new PipelineError(heldKind, `${subject} is in use by ${who} (lock ${path}).`, {
     hint:
       holder === null
         ? 'Wait until it has finished.'
         : `Wait until it has finished, stop it with Ctrl-C where it runs, or with: kill ${holder.pid}`,
-    context: { path, pid: holder?.pid, command: holder?.command, since: holder?.since },
+    context: {
+      path,
+      pid: holder?.pid,
+      command: holder?.command,
+      since: holder?.since,
+      workspace: holder?.workspace,
+    },
   });
 }
 

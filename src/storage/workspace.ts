@@ -36,6 +36,8 @@ export interface WorkspacePaths {
   /** Held by the worker, the only writer of the files. */
   readonly workerLockPath: string;
   readonly embeddedFile: string;
+  /** Names the gate that this workspace used last. */
+  readonly gateFile: string;
   readonly logs: string;
 }
 
@@ -99,6 +101,7 @@ export async function locateWorkspace(request: WorkspaceRequest): Promise<Locate
     lockPath: join(stateDir, 'lock.db'),
     workerLockPath: join(stateDir, 'worker-lock.db'),
     embeddedFile: join(stateDir, 'embedded.json'),
+    gateFile: join(stateDir, 'gate.json'),
     logs: join(stateDir, 'logs'),
   };
 }

@@ -109,9 +109,9 @@ test('temporal §6: every service that stays up has a health check, the worker t
   expect(readProjectFile('Dockerfile')).toMatch(/^HEALTHCHECK /m);
 });
 
-test('temporal §6: the worker has a workspace that outlives it, and time to hand its work over', () => {
-  const { volumes, stop_grace_period: grace } = compose.services['worker']!;
-  expect(volumes).toEqual(['workspace:/srv/data']);
+test('temporal §6: the worker has a workspace and a gate that outlive it, and time to hand its work over', () => {
+  const { volumes, environment, stop_grace_period: grace } = compose.services['worker']!;
+  expect(volumes).toEqual(['workspace:/srv/data', `gate:${environment!['XDG_STATE_HOME']}`]);
   expect(grace).toBe('60s');
 });
 

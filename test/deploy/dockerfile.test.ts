@@ -46,7 +46,8 @@ test('temporal §6: the image runs reachback worker as an ordinary user', () => 
 test('temporal §6: the workspace of the compose file is the default workspace in the image’s working folder', () => {
   const target = readComposeFile().services['worker']!.volumes![0]!.split(':')[1];
   expect(join(valuesOf('WORKDIR').at(-1)!, 'data')).toBe(target);
-  expect(valuesOf('RUN').at(-1)).toContain(`--owner=node --group=node ${target}`);
+  expect(valuesOf('RUN').at(-1)).toContain(`--owner=node --group=node ${target} /srv/state`);
+  expect(readComposeFile().services['worker']!.environment!['XDG_STATE_HOME']).toBe('/srv/state');
 });
 
 test('temporal §6: the health check is a program of the image', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { createGate } from '../../src/gate/index.ts';
-import type { Gate, GateState, Permit } from '../../src/gate/index.ts';
+import type { Gate, Permit } from '../../src/gate/index.ts';
 import type { RateConfig } from '../../src/core/rate/config.ts';
 import { VirtualClock } from './virtual-clock.ts';
 
@@ -261,22 +261,7 @@ describe('SAFE-4: breaker', () => {
   });
 });
 
-describe('state and receipt', () => {
-  test('a kept state is respected by the next process', async () => {
-    let kept: GateState | null = null;
-    const store = {
-      load: () => kept,
-      save: (state: GateState) => {
-        kept = JSON.parse(JSON.stringify(state)) as GateState;
-      },
-    };
-    const clock = new VirtualClock();
-    const before = createGate({ clock, store, config: { initialRate: 8 } });
-    (await before.acquire()).release(limited('60'));
-    const after = createGate({ clock, store, config: { initialRate: 8 } });
-    expect(after.snapshot()).toMatchObject({ rate: 4, cooldown: { untilMs: clock.now() + 60_000 } });
-  });
-
+describe('receipt', () => {
   test('the receipt tells requests, 429s, seconds held back and the worst second', async () => {
     const { clock, gate } = setUp({ initialRate: 2, additiveIncrease: 0 });
     (await gate.acquire()).release(limited('10'));
@@ -284,5 +269,19 @@ describe('state and receipt', () => {
     await clock.advance(10_000);
     (await waiting).release(SUCCESS);
     expect(gate.snapshot().stats).toEqual({ requests: 2, rateLimited: 1, secondsWaited: 10, worstSecond: 1 });
+  });
+
+  test('a run has a receipt of its own; who was sent away counts as waiting until the hour it was told', async () => {
+    const { clock, gate } = setUp(OPEN);
+    const [first, second] = ['one', 'two'].map((runId) => gate.forRun({ runId, workspace: 'ws' })) as [Gate, Gate];
+    const granted = await first.acquire();
+    (await permit({ clock, gate: second })).release(SUCCESS);
+    granted.release(limited('600'));
+    await expect(first.acquire()).rejects.toMatchObject({ kind: 'rate_limited' });
+    await clock.advance(1_000_000);
+    (await first.acquire()).release(SUCCESS);
+    expect(first.snapshot().stats).toEqual({ requests: 2, rateLimited: 1, secondsWaited: 600, worstSecond: 1 });
+    expect(second.snapshot().stats).toMatchObject({ requests: 1, rateLimited: 0 });
+    expect(gate.snapshot().stats).toMatchObject({ requests: 3, rateLimited: 1 });
   });
 });

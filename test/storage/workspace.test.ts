@@ -23,6 +23,7 @@ describe('a root workspace (design §5)', () => {
       lockPath: join(root, 'state/lock.db'),
       workerLockPath: join(root, 'state/worker-lock.db'),
       embeddedFile: join(root, 'state/embedded.json'),
+      gateFile: join(root, 'state/gate.json'),
       logs: join(root, 'state/logs'),
     });
     expect((await readdir(root)).toSorted()).toEqual(['downloads', 'products', 'state']);

@@ -47,6 +47,8 @@ export interface BackfillCommand {
   /** Of `--aws-region`; null for the environment's. */
   readonly awsRegion: string | null;
   readonly pacing: RateConfig;
+  /** Pacing flags that were typed, for a remark where they cannot take effect. */
+  readonly pacingGiven: readonly string[];
   readonly dryRun: boolean;
   readonly attach: boolean;
   readonly checkSpace: boolean;
@@ -79,6 +81,7 @@ export async function runBackfill(context: CliContext, command: BackfillCommand)
   try {
     if (asClient) {
       if (located.name === null) throw noWorkspace(located);
+      if (command.pacingGiven.length > 0) context.remark(pacingIsTheWorkers(command.pacingGiven));
       session = await openClientSession(context.environment, located, log);
       await requireWorkers(session, { ...located, name: located.name });
     } else {
@@ -184,7 +187,7 @@ async function conclude(
   if (end.end === 'left') return EXIT.ok;
   if (end.end === 'stopped') {
     const { pause } = end.progress;
-    const code = pause?.by === 'source' ? EXIT.sourceAborted : EXIT.failed;
+    const code = exitCodeOfPause(pause);
     if (command.output.json === true)
       context.print(JSON.stringify({ type: 'stopped', exitCode: code, ...end.progress }));
     context.remark(stopMessage(pause, engagement));
@@ -216,6 +219,11 @@ async function dayLines(context: CliContext, located: LocatedWorkspace, command:
   } finally {
     await ledger.close();
   }
+}
+
+function exitCodeOfPause(pause: RangePause | null): ExitCode {
+  if (pause?.by === 'source') return EXIT.sourceAborted;
+  return pause?.kind === 'gate_held' ? EXIT.usage : EXIT.failed;
 }
 
 function exitCodeOfResult(result: RangeResult): ExitCode {
@@ -258,6 +266,10 @@ function stopMessage(pause: RangePause | null, { handle }: Engagement): string {
     ...(pause?.hint === undefined ? [] : [`  → ${pause.hint}`]),
     '  → What is left was not attempted. The same command goes on from here once the cause is gone.',
   ].join('\n');
+}
+
+function pacingIsTheWorkers(given: readonly string[]): string {
+  return `${given.join(', ')} ${given.length === 1 ? 'has' : 'have'} no effect here: the pace is set where the worker is started (reachback worker or dev, same flags).`;
 }
 
 function noWorkspace({ root }: LocatedWorkspace): PipelineError {

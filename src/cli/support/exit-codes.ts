@@ -20,7 +20,7 @@ export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 export function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
   if (isPipelineError(error)) {
-    if (error.kind === 'config_invalid' || error.kind === 'path_owned') return EXIT.usage;
+    if (['config_invalid', 'path_owned', 'gate_held'].includes(error.kind)) return EXIT.usage;
     if (error.kind === 'source_aborted' || error.kind === 'auth_rejected') return EXIT.sourceAborted;
   }
   return EXIT.failed;

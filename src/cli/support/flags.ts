@@ -4,6 +4,7 @@
  */
 import { InvalidArgumentError, Option } from 'commander';
 import type { Command } from 'commander';
+import type { Environment } from '../../config.ts';
 import { PROFILES, SLICE_MODES } from '../../core/backfill/types.ts';
 import type { Profile, SliceMode } from '../../core/backfill/types.ts';
 import { MAX_CONCURRENCY } from '../../core/backfill/range-state.ts';
@@ -45,7 +46,8 @@ export interface OutputFlags {
 
 export interface PacingFlags {
   readonly maxConcurrentRequests: number;
-  readonly initialRate: number;
+  /** Absent: the rate learnt by earlier runs, else the default. */
+  readonly initialRate?: number;
   readonly additiveIncrease: number;
   readonly multiplicativeDecrease: number;
   readonly minRate: number;
@@ -135,7 +137,11 @@ export function addPacingFlags(command: Command): Command {
       positiveInteger,
       DEFAULT_RATE.maxConcurrentRequests,
     )
-    .option('--initial-rate <r>', 'requests per second to begin with', positiveNumber, DEFAULT_RATE.initialRate)
+    .option(
+      '--initial-rate <r>',
+      `requests per second to begin with (default: learnt or ${DEFAULT_RATE.initialRate})`,
+      positiveNumber,
+    )
     .option(
       '--additive-increase <r>',
       'added to the rate after each success',
@@ -206,8 +212,27 @@ export function checkRange({ startDate, endDate }: Pick<RangeFlags, 'startDate' 
   );
 }
 
+const PACING_FLAGS: Readonly<Record<keyof PacingFlags, string>> = {
+  maxConcurrentRequests: '--max-concurrent-requests',
+  initialRate: '--initial-rate',
+  additiveIncrease: '--additive-increase',
+  multiplicativeDecrease: '--multiplicative-decrease',
+  minRate: '--min-rate',
+  maxRate: '--max-rate',
+};
+
+/** The pacing flags that were typed, which a client cannot pass on to a worker that runs already. */
+export function givenPacing(command: Command): string[] {
+  return Object.entries(PACING_FLAGS)
+    .filter(([name]) => command.getOptionValueSource(name) === 'cli')
+    .map(([, flag]) => flag);
+}
+
 /** The checked pacing of a worker. @throws PipelineError `config_invalid` naming the flag */
-export function pacingOf(flags: PacingFlags, passWaitMs: number): RateConfig {
+export function pacingOf(
+  flags: PacingFlags,
+  { passWaitMs, waitInsideMs }: Pick<Environment, 'passWaitMs' | 'waitInsideMs'>,
+): RateConfig {
   const { maxConcurrentRequests, initialRate, additiveIncrease, multiplicativeDecrease, minRate, maxRate } = flags;
   return checkRateConfig({
     maxConcurrentRequests,
@@ -217,5 +242,6 @@ export function pacingOf(flags: PacingFlags, passWaitMs: number): RateConfig {
     minRate,
     maxRate,
     passWaitMs,
+    waitInsideMs,
   });
 }

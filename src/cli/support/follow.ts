@@ -108,24 +108,30 @@ async function look(session: Session, workspace: string, handle: RangeHandle): P
 }
 
 function rangeFailed(handle: RangeHandle, error: WorkflowFailedError): Error {
-  const cause = rootMessage(error);
+  const cause = namedCause(error);
   return new PipelineError(cause.kind, `The range ${handle.workflowId} ended without a result: ${cause.message}`, {
     hint: cause.hint ?? 'Its history in the web UI says more. Run the same command again to go on where it was.',
     cause: error,
   });
 }
 
-function rootMessage(error: Error): {
-  kind: 'config_invalid' | 'path_owned' | 'invariant_broken';
-  message: string;
-  hint?: string;
-} {
-  const { cause } = error;
-  if (cause instanceof Error) return rootMessage(cause);
+/** Kinds by which a plan ends its range. */
+const PLAN_KINDS = ['config_invalid', 'path_owned', 'gate_held'] as const;
+
+interface NamedCause {
+  readonly kind: (typeof PLAN_KINDS)[number] | 'invariant_broken';
+  readonly message: string;
+  readonly hint?: string;
+}
+
+/** The first cause of a kind that ends a plan, else the deepest one. */
+function namedCause(error: Error): NamedCause {
   const type = 'type' in error ? error.type : undefined;
   const [details] = 'details' in error && Array.isArray(error.details) ? (error.details as { hint?: string }[]) : [];
+  const kind = PLAN_KINDS.find((each) => each === type);
+  if (!kind && error.cause instanceof Error) return namedCause(error.cause);
   return {
-    kind: type === 'config_invalid' || type === 'path_owned' ? type : 'invariant_broken',
+    kind: kind ?? 'invariant_broken',
     message: error.message,
     ...(details?.hint === undefined ? {} : { hint: details.hint }),
   };

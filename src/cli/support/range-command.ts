@@ -25,7 +25,10 @@ export interface OwnPart {
   readonly delivery: DeliveryOptions;
   readonly profile: Profile;
   /** Null for a command that sends no requests. */
-  readonly pacing: flags.PacingFlags | null;
+  readonly pacing: {
+    readonly flags: flags.PacingFlags;
+    /** See `givenPacing`. */ readonly typed: readonly string[];
+  } | null;
 }
 
 export function addRangeCommandFlags(command: Command): Command {
@@ -38,7 +41,7 @@ export function addRangeCommandFlags(command: Command): Command {
 
 /** @throws PipelineError `config_invalid` naming the flag */
 export function backfillCommand(context: CliContext, given: RangeCommandFlags, own: OwnPart): BackfillCommand {
-  const { passWaitMs } = context.environment;
+  const { environment } = context;
   const product = flags.productOf(given);
   flags.checkRange(given);
   return {
@@ -56,7 +59,8 @@ export function backfillCommand(context: CliContext, given: RangeCommandFlags, o
     concurrency: given.concurrency,
     workspace: { ...own.place, telemetryFile: given.telemetryFile, cwd: context.cwd },
     awsRegion: given.awsRegion ?? null,
-    pacing: own.pacing === null ? checkRateConfig({ passWaitMs }) : flags.pacingOf(own.pacing, passWaitMs),
+    pacing: own.pacing === null ? checkRateConfig() : flags.pacingOf(own.pacing.flags, environment),
+    pacingGiven: own.pacing?.typed ?? [],
     dryRun: given.dryRun ?? false,
     attach: given.attach ?? false,
     checkSpace: given.spaceCheck,

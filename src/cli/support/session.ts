@@ -67,7 +67,7 @@ export async function openOwnSession(
     const lock = await lockWorker(workspace, commandLine);
     installRuntime(log);
     const connection = await connectLocal(server.address);
-    const worker = await startWorker(connection, workerSettings(workspace, 'default', flags), log);
+    const worker = await startWorker(connection, workerSettings(workspace, 'default', flags, commandLine), log);
     const broken = worker.ended.then(() => new Promise<never>(() => undefined));
     return {
       ...server,
@@ -184,11 +184,11 @@ export async function openClientSession(
   };
 }
 
-export function workerSettings(workspace: Workspace, namespace: string, flags: WorkerFlags) {
+export function workerSettings(workspace: Workspace, namespace: string, flags: WorkerFlags, commandLine: string) {
   const { environment, token, pacing, builds = 1, awsRegion } = flags;
-  const { ledgerUrl, udlBaseUrl, requestTimeoutMs, threads } = environment;
-  const s3 = s3Settings(environment, awsRegion);
-  return { workspace, namespace, ledgerUrl, udlBaseUrl, token, pacing, requestTimeoutMs, threads, builds, s3 };
+  const { ledgerUrl, udlBaseUrl, requestTimeoutMs, threads, stateHome } = environment;
+  const own = { token, pacing, builds, s3: s3Settings(environment, awsRegion), stateHome, commandLine };
+  return { workspace, namespace, ledgerUrl, udlBaseUrl, requestTimeoutMs, threads, ...own };
 }
 
 /** Refuses to start work that nobody would do. @throws PipelineError `config_invalid` with the command that helps */

@@ -273,7 +273,7 @@ export function applyDayFailed(state: RangeState, day: Day, failure: DayFailure)
   if (stopsRun(failure)) {
     state.recheck.push(day);
     state.pause ??= {
-      by: kind === 'disk_full' ? 'worker' : 'source',
+      by: kind === 'disk_full' || kind === 'gate_held' ? 'worker' : 'source',
       ...(kind === 'cancelled' || kind === 'unknown' ? {} : { kind }),
       reason: failure.message,
       ...(failure.hint === undefined ? {} : { hint: failure.hint }),

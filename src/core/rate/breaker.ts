@@ -23,7 +23,7 @@ export interface Breaker {
   readonly failuresInARow: number;
   /** Passes that ended in failures since the last success. */
   readonly failedPasses: number;
-  /** When the latest pass ended; failures of requests from before it are part of it. */
+  /** When the latest pass ended, 0 for never yet; failures of requests from before it are part of it. */
   readonly passEndedMs: number;
   /** No request may start before; POSIX milliseconds. */
   readonly closedUntilMs: number;
@@ -39,7 +39,7 @@ const LONGEST_PASS_WAIT_MS = 300_000;
 export const CLOSED_BREAKER: Breaker = {
   failuresInARow: 0,
   failedPasses: 0,
-  passEndedMs: -Infinity,
+  passEndedMs: 0,
   closedUntilMs: 0,
   incident: null,
   probing: false,

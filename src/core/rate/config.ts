@@ -14,9 +14,19 @@ export interface RateConfig {
   readonly maxConcurrentRequests: number;
   /** First wait after a pass that failed, in milliseconds; later ones double up to five minutes. */
   readonly passWaitMs: number;
+  /** Pauses up to this many milliseconds are waited for in the activity; longer ones give its slot back. */
+  readonly waitInsideMs: number;
+  /** Whether the operator named the initial rate, or the rate learnt by earlier runs comes first. */
+  readonly startFrom: 'given' | 'learnt';
 }
 
-const DEFAULTS: RateConfig = {
+/** What an operator may say; the rest is filled in. */
+export type GivenRateConfig = { readonly [Key in keyof RateConfig]?: RateConfig[Key] | undefined };
+
+/** The numbers among the configuration, each with a rule. */
+type RateNumbers = Omit<RateConfig, 'startFrom'>;
+
+const DEFAULTS: RateNumbers = {
   initialRate: 5,
   additiveIncrease: 1,
   multiplicativeDecrease: 0.5,
@@ -24,6 +34,7 @@ const DEFAULTS: RateConfig = {
   maxRate: 25,
   maxConcurrentRequests: 4,
   passWaitMs: 5_000,
+  waitInsideMs: 120_000,
 };
 
 /** More would be no politeness at all; it is the number of sockets too. */
@@ -37,7 +48,7 @@ interface Rule {
 
 const POSITIVE = { expected: 'a number above 0', holds: (value: number) => Number.isFinite(value) && value > 0 };
 
-const RULES: Readonly<Record<keyof RateConfig, Rule>> = {
+const RULES: Readonly<Record<keyof RateNumbers, Rule>> = {
   initialRate: { name: '--initial-rate', ...POSITIVE },
   additiveIncrease: {
     name: '--additive-increase',
@@ -61,6 +72,11 @@ const RULES: Readonly<Record<keyof RateConfig, Rule>> = {
     expected: 'milliseconds from 1 to 300000',
     holds: (value) => value >= 1 && value <= 300_000,
   },
+  waitInsideMs: {
+    name: 'REACHBACK_WAIT_INSIDE_MS',
+    expected: 'milliseconds from 0 to 3600000',
+    holds: (value) => value >= 0 && value <= 3_600_000,
+  },
 };
 
 /**
@@ -68,9 +84,11 @@ const RULES: Readonly<Record<keyof RateConfig, Rule>> = {
  *
  * @throws PipelineError `config_invalid` naming the flag, the value and what is expected
  */
-export function checkRateConfig(given: Partial<RateConfig> = {}): RateConfig {
-  const config = { ...DEFAULTS, ...given };
-  for (const key of Object.keys(RULES) as (keyof RateConfig)[]) {
+export function checkRateConfig(given: GivenRateConfig = {}): RateConfig {
+  const startFrom = given.startFrom ?? (given.initialRate === undefined ? 'learnt' : 'given');
+  const named = Object.entries(given).filter(([, value]) => value !== undefined);
+  const config: RateConfig = { ...DEFAULTS, ...Object.fromEntries(named), startFrom };
+  for (const key of Object.keys(RULES) as (keyof RateNumbers)[]) {
     const { name, expected, holds } = RULES[key];
     if (holds(config[key])) continue;
     throw new PipelineError('config_invalid', `${name} is ${config[key]}: expected ${expected}.`, {
@@ -82,5 +100,10 @@ export function checkRateConfig(given: Partial<RateConfig> = {}): RateConfig {
       hint: 'Give a --min-rate that is at most --max-rate, both in requests per second.',
     });
   }
-  return { ...config, initialRate: Math.min(Math.max(config.initialRate, config.minRate), config.maxRate) };
+  return { ...config, initialRate: withinBounds(config.initialRate, config) };
+}
+
+/** `rate` within the operator's bounds, requests per second. */
+export function withinBounds(rate: number, { minRate, maxRate }: Pick<RateConfig, 'minRate' | 'maxRate'>): number {
+  return Math.min(Math.max(rate, minRate), maxRate);
 }

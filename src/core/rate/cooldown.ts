@@ -37,7 +37,7 @@ export const NO_COOLDOWN: Cooldown = { untilMs: 0, setMs: 0, inARow: 0, why: '' 
  * @param nowMs - when its header was read
  */
 export function adaptCooldown(cooldown: Cooldown, outcome: RequestOutcome, startedMs: number, nowMs: number): Cooldown {
-  if (outcome.kind === 'success') return { ...cooldown, inARow: 0 };
+  if (outcome.kind === 'success') return cooldown.inARow === 0 ? cooldown : { ...cooldown, inARow: 0 };
   if (outcome.kind === 'rate_limited') {
     const samePause = cooldown.inARow > 0 && startedMs <= cooldown.setMs;
     const inARow = samePause ? cooldown.inARow : cooldown.inARow + 1;

@@ -9,7 +9,7 @@ import { Secret } from '../../../src/core/secret.ts';
 const TOKEN = new Secret('Basic dXNlcjpzZWNyZXQtcGFzc3dvcmQ=');
 
 describe('exit codes (CLI §5)', () => {
-  const USAGE: readonly ErrorKind[] = ['config_invalid', 'path_owned'];
+  const USAGE: readonly ErrorKind[] = ['config_invalid', 'path_owned', 'gate_held'];
   const SOURCE: readonly ErrorKind[] = ['source_aborted', 'auth_rejected'];
 
   test.for(Object.keys(ERROR_KINDS) as ErrorKind[])('%s', (kind) => {

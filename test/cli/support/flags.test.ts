@@ -10,6 +10,7 @@ type Given = flags.RangeFlags &
   flags.ProfileFlags &
   flags.SliceFlags;
 
+const WAITS = { passWaitMs: 1, waitInsideMs: 2 };
 const RANGE = ['--start-date', '2025-09-01', '--end-date', '2025-09-03'];
 
 function parse(args: readonly string[], dated = true): Given {
@@ -44,7 +45,6 @@ test('CLI §2, §3: defaults', () => {
     slices: 'half-open',
     verbose: 0,
     maxConcurrentRequests: 4,
-    initialRate: 5,
     additiveIncrease: 1,
     multiplicativeDecrease: 0.5,
     minRate: 0.5,
@@ -70,7 +70,7 @@ test('everything that can be given', () => {
     verbose: 1,
   });
   expect(flags.productOf(given)).toEqual({ sensor: 'REACH-101', descriptor: 'PROVISIONAL', format: 'json' });
-  expect(flags.pacingOf(given, 17)).toEqual({
+  expect(flags.pacingOf(given, { passWaitMs: 17, waitInsideMs: 18 })).toEqual({
     maxConcurrentRequests: 8,
     initialRate: 2.5,
     additiveIncrease: 0,
@@ -78,7 +78,17 @@ test('everything that can be given', () => {
     minRate: 0.5,
     maxRate: 100,
     passWaitMs: 17,
+    waitInsideMs: 18,
+    startFrom: 'given',
   });
+});
+
+test('UDL-18: without --initial-rate the learnt rate counts; flags that were typed are known by name', () => {
+  expect(flags.pacingOf(parse([]), WAITS)).toMatchObject({ startFrom: 'learnt', initialRate: 5 });
+  expect(flags.pacingOf(parse(['--initial-rate', '5']), WAITS)).toMatchObject({ startFrom: 'given', initialRate: 5 });
+  const command = flags.addPacingFlags(new Command());
+  command.parse(['--max-rate', '25', '--min-rate', '1'], { from: 'user' });
+  expect(flags.givenPacing(command)).toEqual(['--min-rate', '--max-rate']);
 });
 
 test('-vv counts twice', () => {
@@ -133,14 +143,14 @@ describe('a bad value is refused, naming flag, value and what is expected', () =
     ['--multiplicative-decrease 1.5', ['--multiplicative-decrease', '1.5', 'below 1']],
     ['--max-concurrent-requests 1000', ['--max-concurrent-requests', '1000', '1 to 64']],
   ])('UDL-D5: %s', ([args, says]) => {
-    const error = errorOf(() => flags.pacingOf(parse(args.split(' ')), 1));
+    const error = errorOf(() => flags.pacingOf(parse(args.split(' ')), WAITS));
     expect(error).toBeInstanceOf(PipelineError);
     for (const words of says) expect(error.message).toContain(words);
   });
 
   test('UDL-D5: an initial rate outside the bounds is moved onto them', () => {
-    expect(flags.pacingOf(parse(['--initial-rate', '99']), 1).initialRate).toBe(25);
-    expect(flags.pacingOf(parse(['--initial-rate', '0.1']), 1).initialRate).toBe(0.5);
+    expect(flags.pacingOf(parse(['--initial-rate', '99']), WAITS).initialRate).toBe(25);
+    expect(flags.pacingOf(parse(['--initial-rate', '0.1']), WAITS).initialRate).toBe(0.5);
   });
 });
 

@@ -1,0 +1,85 @@
+/** The gate of the machine, through the real program: one state home, several workspaces, kills. */
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { createPlace, descendants, isAlive, runArgs, waitUntil } from './harness.ts';
+import type { Place } from './harness.ts';
+
+const SLOW = { rules: [{ fault: { kind: 'latency' as const, ms: 150 } }] };
+
+/** The same command for another workspace of the same machine. */
+function elsewhere(place: Place, args: readonly string[]): string[] {
+  return args.map((word) => (word === place.workspace ? join(place.dir, 'other') : word));
+}
+
+function killAll(pid: number): void {
+  for (const each of [pid, ...descendants(pid)]) process.kill(each, 'SIGKILL');
+}
+
+describe('one gate per source and account on a machine (design §3)', { timeout: 240_000 }, () => {
+  test('SAFE-3: a second downloading run is refused, naming the holder; one with nothing to download is not', async () => {
+    const place = await createPlace();
+    const done = elsewhere(place, runArgs(place, '2025-09-01', '2025-09-01'));
+    expect((await place.run(done)).code).toBe(0);
+    place.simulator.setFaults(SLOW);
+    const holder = place.start(runArgs(place, '2025-09-01', '2025-09-02', '--max-concurrent-requests', '4'));
+    await waitUntil('requests', () => place.simulator.stats().requests > 300);
+
+    const [idle, refused] = await Promise.all([
+      place.run(done),
+      place.run(runArgs({ ...place, workspace: join(place.dir, 'third') }, '2025-09-03', '2025-09-03')),
+    ]);
+    expect(idle.code).toBe(0);
+    expect(refused.stderr).toContain(`process ${holder.pid} `);
+    expect(refused.code).toBe(2);
+    expect(refused.stderr).toContain('reachback run --start-date 2025-09-01');
+    expect(refused.stderr).toContain(`workspace ${place.workspace}`);
+    holder.child.kill('SIGINT');
+    expect((await holder.ended).code).toBe(130);
+    const asked = place.simulator.requests().map(({ target }) => target);
+    expect(asked.filter((target) => target.includes('=2025-09-03T'))).toEqual([]);
+  });
+
+  test('SAFE-4: refused credentials stay refused for other commands; repeating one resumes with one probe', async () => {
+    const place = await createPlace();
+    place.simulator.setFaults({ rules: [{ fault: { kind: 'status', status: 403 } }] });
+    const args = runArgs(place, '2025-09-01', '2025-09-01');
+    expect((await place.run(args)).code).toBe(3);
+    const { requests } = place.simulator.stats();
+    const other = elsewhere(place, runArgs(place, '2025-10-01', '2025-10-01'));
+    const refused = await place.run(other);
+    expect(refused.code).toBe(3);
+    expect(refused.stderr).toContain('403');
+    expect(place.simulator.stats().requests).toBe(requests);
+
+    const probed = await place.run(args);
+    expect(probed.code).toBe(3);
+    expect(place.simulator.stats().requests).toBe(requests + 1);
+    place.simulator.setFaults({ rules: [] });
+    expect((await place.run(args)).code).toBe(0);
+    // The incident is closed for everyone.
+    const resumed = await place.run(other);
+    expect(resumed.code).toBe(0);
+  });
+
+  test('SAFE-2, SAFE-10: killed inside a pause, the next run asks no earlier than the source said', async () => {
+    const place = await createPlace();
+    place.simulator.setFaults({
+      rules: [{ match: { nth: 20 }, fault: { kind: 'storm', seconds: 20, form: 'seconds' } }],
+    });
+    const args = runArgs(place, '2025-09-01', '2025-09-01', '--max-concurrent-requests', '2');
+    const running = place.start(args);
+    await waitUntil('the 429', () => (place.simulator.stats().byStatus['429'] ?? 0) > 0);
+    const saidAt = Date.now();
+    await waitUntil('nothing under way', () => place.simulator.stats().inFlight === 0);
+    const everything = [running.pid, ...descendants(running.pid)];
+    killAll(running.pid);
+    await running.ended;
+    expect(everything.filter(isAlive)).toEqual([]);
+    const { requests } = place.simulator.stats();
+    const next = place.start(args);
+    await waitUntil('a request', () => place.simulator.stats().requests > requests, 60_000);
+    expect(Date.now() - saidAt).toBeGreaterThanOrEqual(19_500);
+    expect((await next.ended).code).toBe(0);
+    expect(place.simulator.stats()).toMatchObject({ begunInCooldown: 0, slicesAnswered: 288 });
+  });
+});
