@@ -65,6 +65,10 @@ function text(code: number): DataType {
   return { code, bytes: 1, elementBytes: 1, kind: 'text', array: Uint8Array, pad: [SPACE], fill: [SPACE] };
 }
 
+/**
+ * All data types by name. `array` is the kind of array that `CdfWriter.append` takes and readers give; `bytes` is the size
+ * of one value in the file; `pad` stands for records never written, `fill` for values that are missing.
+ */
 export const DATA_TYPES = {
   CDF_INT1: signed(1, 1, Int8Array),
   CDF_INT2: signed(2, 2, Int16Array),
@@ -85,6 +89,7 @@ export const DATA_TYPES = {
   CDF_UCHAR: text(52),
 } as const satisfies Record<string, DataType>;
 
+/** Name of a data type. CDF_REAL4 and CDF_FLOAT, CDF_REAL8 and CDF_DOUBLE, CDF_BYTE and CDF_INT1 store the same bytes. */
 export type CdfType = keyof typeof DATA_TYPES;
 
 /** The table's row for a type, with its common shape. */

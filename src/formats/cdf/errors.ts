@@ -35,6 +35,7 @@ export interface FormatErrorDetails {
   readonly cause?: unknown;
 }
 
+/** What is wrong, where in the file or schema, what was expected and what came. */
 export class FormatError extends Error {
   override readonly name = 'FormatError';
   readonly kind: FormatErrorKind;

@@ -12,6 +12,7 @@ export type AttributeValue =
       readonly values: readonly (number | bigint)[];
     };
 
+/** A variable of the file: one array per record, or one array for all records. */
 export interface CdfVariable {
   /** Printable ASCII, 1 to 255 bytes, unique in the file. */
   readonly name: string;
@@ -39,12 +40,13 @@ export interface CdfVariable {
   /** For a time axis: the writer refuses a value that is not greater than the one before. */
   readonly monotonic?: 'strict';
   /** In any order; the order in the file is that of the schema's `variableAttributeOrder`. */
-  readonly attributes: readonly (readonly [name: string, value: AttributeValue])[];
+  readonly attributes?: readonly (readonly [name: string, value: AttributeValue])[];
 }
 
+/** All that a file says beside its values; given once, before the first value. */
 export interface CdfSchema {
   /** In file order. Several values become entries 0, 1, 2 …; none makes an attribute without entries. */
-  readonly globalAttributes: readonly (readonly [name: string, values: readonly AttributeValue[]])[];
+  readonly globalAttributes?: readonly (readonly [name: string, values: readonly AttributeValue[]])[];
   /** In file order; by custom the time axis comes first. */
   readonly variables: readonly CdfVariable[];
   /** Order in which variable attributes are created. Those not named follow in order of first use. */
@@ -53,6 +55,7 @@ export interface CdfSchema {
   readonly copyright?: string;
 }
 
+/** How a file is stored; its meaning does not depend on it. */
 export interface CdfWriteOptions {
   /** Append the MD5 that libcdf verifies on every open. Default `true`. */
   readonly checksum?: boolean;
@@ -73,6 +76,7 @@ export type CdfValues =
   | Float64Array
   | readonly string[];
 
+/** A finished file. */
 export interface CdfWriteResult {
   readonly sizeBytes: number;
   /** Of the finished file, in lower-case hexadecimal. */

@@ -84,11 +84,11 @@ export function expectedDump({ schema, values }: Case): FileDump {
       : encodeNumbers(type, padNumbers(source));
     return { name, type: DATA_TYPES[type].code, elements, dims, recordVarying, records, values: encode(padded), pad };
   });
-  const globals = schema.globalAttributes.map(
+  const globals = (schema.globalAttributes ?? []).map(
     ([name, entries]) => [name, Object.fromEntries(entries.map((value, i) => [i, expectedEntry(value)]))] as const,
   );
   const attributes = schema.variables.map(
-    ({ name, attributes }) =>
+    ({ name, attributes = [] }) =>
       [name, Object.fromEntries(attributes.map(([key, value]) => [key, expectedEntry(value)]))] as const,
   );
   return { variables, globals: Object.fromEntries(globals), attributes: Object.fromEntries(attributes) };

@@ -135,7 +135,7 @@ test.for<[what: string, schema: CdfSchema, values: Case['values'], expected: rea
   ],
   [
     'the order of attributes',
-    { ...SCHEMA, globalAttributes: SCHEMA.globalAttributes.toReversed(), variableAttributeOrder: ['CATDESC'] },
+    { ...SCHEMA, globalAttributes: SCHEMA.globalAttributes!.toReversed(), variableAttributeOrder: ['CATDESC'] },
     VALUES,
     [
       { kind: 'attribute_order', where: 'global attributes' },

@@ -284,7 +284,7 @@ describe('ISTP rules', () => {
   const number = (type: CdfType, value: number | bigint): AttributeValue => ({ type, values: [value] });
   const NAME = 'demo_h0_fluxes_20250904_v1';
 
-  const GLOBALS: CdfSchema['globalAttributes'] = Object.entries({
+  const GLOBALS: NonNullable<CdfSchema['globalAttributes']> = Object.entries({
     Data_type: 'H0>High resolution',
     Data_version: '1',
     Descriptor: 'FLUX>Particle fluxes',
@@ -310,7 +310,7 @@ describe('ISTP rules', () => {
     TITLE: 'Demo',
   }).map(([name, text]) => [name, [text]] as const);
 
-  function attributes(more: Record<string, AttributeValue | undefined>): CdfVariable['attributes'] {
+  function attributes(more: Record<string, AttributeValue | undefined>): NonNullable<CdfVariable['attributes']> {
     const all = { CATDESC: 'A variable', FORMAT: 'E12.4', ...more };
     return Object.entries(all).flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const]));
   }

@@ -6,6 +6,7 @@ import { dataType } from '../data-types.ts';
 import type { AttributeEntry, VariableDescription } from '../read/description.ts';
 import { CdfReader } from '../read/reader.ts';
 
+/** What counts as equal. */
 export interface CdfDiffOptions {
   /**
    * Floating-point values within `absolute + relative * max(|a|, |b|)` of each other are equal. Without either, values
@@ -17,11 +18,14 @@ export interface CdfDiffOptions {
   readonly ignoreAttributes?: readonly string[];
 }
 
+/** Something that one file says otherwise than the other. */
 export interface CdfDifference {
   readonly kind: 'variables' | 'attribute_order' | 'global_attribute' | 'variable' | 'variable_attribute' | 'values';
   /** The variable or attribute, for values the first that differs: `flux[12][0]`. */
   readonly where: string;
+  /** What of it differs, e.g. `entries`, `order`, `value`. */
   readonly what: string;
+  /** As the first and the second file have it. */
   readonly a: string;
   readonly b: string;
 }

@@ -11,11 +11,13 @@ import { scanValues } from './scan.ts';
 import type { ValueScan } from './scan.ts';
 import { checkStructure, collect } from './structure.ts';
 
+/** What is checked beside structure, checksum and readability. */
 export interface CdfValidateOptions {
   /** Check the ISTP rules for names, attributes and values too. Default `true`. */
   readonly istp?: boolean;
 }
 
+/** What a check found. */
 export interface CdfReport {
   readonly path: string;
   readonly sizeBytes: number;

@@ -3,6 +3,7 @@
  */
 import type { CdfType } from '../data-types.ts';
 
+/** One value of an attribute. */
 export interface AttributeEntry {
   /** Entry number of a global attribute; number of the variable otherwise. */
   readonly num: number;
@@ -11,6 +12,7 @@ export interface AttributeEntry {
   readonly value: string | readonly (number | bigint)[];
 }
 
+/** An attribute of the file. */
 export interface GlobalAttribute {
   readonly name: string;
   /** Ascending by number; numbers may have gaps. */
@@ -19,6 +21,7 @@ export interface GlobalAttribute {
 
 export type Compression = 'none' | 'gzip' | 'rle' | 'huffman' | 'adaptive_huffman';
 
+/** A variable, without its values. */
 export interface VariableDescription {
   readonly name: string;
   /** rVariables are an older form whose dimensions are common to the file. */
@@ -42,10 +45,13 @@ export interface VariableDescription {
   readonly attributes: ReadonlyMap<string, AttributeEntry>;
 }
 
+/** The file as a whole. */
 export interface CdfDescription {
   /** Version, release and increment of the library that wrote the file, e.g. `3.9.0`. */
   readonly version: string;
+  /** Code of the byte order and floating-point form, e.g. 6 for little-endian IEEE; values are given natively. */
   readonly encoding: number;
+  /** How arrays lie in the file; values are given row-major. */
   readonly majority: 'row' | 'column';
   readonly hasChecksum: boolean;
   /** The file is compressed as a whole. */

@@ -16,6 +16,7 @@ import { FileSource } from './source.ts';
 import { readRecords } from './values.ts';
 import type { RecordRange } from './values.ts';
 
+/** How a file is opened. */
 export interface CdfReadOptions {
   /** Compare the file with its MD5, if it has one, before anything else, as libcdf does. Default `true`. */
   readonly verifyChecksum?: boolean;
@@ -35,6 +36,12 @@ const BATCH_BYTES = 4_194_304;
 /** Each text is a value of its own in memory, however few bytes stand for it in the file. */
 const MAX_TEXTS = 2 ** 26;
 
+/**
+ * An open file: what it says about itself at once, values when they are asked for. Close it.
+ *
+ * Files may be of any writer. Values come as for one of ours: row-major, in the byte order of this machine, shape
+ * `[record, ...dims]` of the variable.
+ */
 export class CdfReader {
   readonly description: CdfDescription;
   readonly globalAttributes: ReadonlyMap<string, GlobalAttribute>;
@@ -154,6 +161,7 @@ export class CdfReader {
   }
 }
 
+/** A file with all its values; `variables` are in file order. */
 export interface CdfContent extends CdfDescription {
   readonly globalAttributes: ReadonlyMap<string, GlobalAttribute>;
   readonly variables: ReadonlyMap<string, VariableDescription & { readonly values: CdfValues }>;

@@ -4,6 +4,7 @@
 import { DATA_TYPES, dataType } from '../data-types.ts';
 import { FormatError } from '../errors.ts';
 import type { AttributeValue, CdfSchema, CdfVariable, CdfWriteOptions } from '../model.ts';
+import { checkShape } from './schema-shape.ts';
 import { encodeNumbers, encodeTexts } from './values.ts';
 import type { TextLayout } from './values.ts';
 
@@ -61,6 +62,7 @@ const COPYRIGHT_BYTES = 256;
  * @throws FormatError `schema_invalid` naming the variable or attribute, `value_invalid` for values its type cannot hold
  */
 export function createDraft(schema: CdfSchema, options: CdfWriteOptions): FileDraft {
+  checkShape(schema);
   const copyright = schema.copyright ?? '';
   const copyrightBytes = Buffer.byteLength(copyright);
   if (copyrightBytes > COPYRIGHT_BYTES) throw broken('copyright', 'at most 256 bytes', `${copyrightBytes}`);
@@ -164,7 +166,7 @@ function createPad({ type, pad }: CdfVariable, text: TextLayout, where: string):
   return encodeNumbers(type, values, `${where}: pad`);
 }
 
-function nanFillOf({ attributes }: CdfVariable): number | undefined {
+function nanFillOf({ attributes = [] }: CdfVariable): number | undefined {
   const fill = attributes.find(([name]) => name === 'FILLVAL')?.[1];
   if (fill === undefined || typeof fill === 'string' || fill.values.length !== 1) return undefined;
   const value = Number(fill.values[0]);
@@ -172,7 +174,7 @@ function nanFillOf({ attributes }: CdfVariable): number | undefined {
 }
 
 function createGlobals(schema: CdfSchema): AttributeDraft[] {
-  return schema.globalAttributes.map(([name, values]) => ({
+  return (schema.globalAttributes ?? []).map(([name, values]) => ({
     name,
     scope: 'global',
     entries: values.map((value, num) => createEntry(value, num, 0, `global attribute ${name}`)),
@@ -182,7 +184,7 @@ function createGlobals(schema: CdfSchema): AttributeDraft[] {
 function createVariableAttributes({ variables, variableAttributeOrder = [] }: CdfSchema): AttributeDraft[] {
   const entries = new Map<string, EntryDraft[]>(variableAttributeOrder.map((name) => [name, []]));
   variables.forEach((variable, num) => {
-    for (const [name, value] of variable.attributes) {
+    for (const [name, value] of variable.attributes ?? []) {
       const list = entries.get(name) ?? [];
       entries.set(name, list);
       const where = `attribute ${name} of variable ${variable.name}`;

@@ -7,6 +7,7 @@ import type { CdfValues } from '../model.ts';
 import type { Block, Column } from './column.ts';
 import { MAX_RECORDS } from './create.ts';
 import type { VariableDraft } from './create.ts';
+import { brief } from './schema-shape.ts';
 import { encodeTexts, invalid, littleEndianBytes } from './values.ts';
 
 type Numbers = Exclude<CdfValues, readonly string[]>;
@@ -71,13 +72,10 @@ export class VariableInput {
   #encode(values: CdfValues): Uint8Array {
     const { source, text } = this.draft;
     const type = dataType(source.type);
-    if (isTexts(values)) {
-      if (type.kind !== 'text') throw invalid(this.#where, `a ${type.array.name} for ${source.type}`, 'texts');
-      return encodeTexts(values, text, this.#where);
-    }
+    if (type.kind === 'text' && isTexts(values)) return encodeTexts(values, text, this.#where);
     if (!(values instanceof type.array)) {
-      const expected = `${type.kind === 'text' ? 'texts or ' : ''}a ${type.array.name} for ${source.type}`;
-      throw invalid(this.#where, expected, values.constructor.name);
+      const expected = `${type.kind === 'text' ? 'a list of texts or ' : ''}a ${type.array.name} for ${source.type}`;
+      throw invalid(this.#where, expected, brief(values));
     }
     if (source.monotonic === 'strict') this.#checkOrder(values);
     const filled = type.kind === 'float' ? this.#withoutNan(values as Float32Array | Float64Array) : values;
@@ -119,5 +117,5 @@ function firstNan(values: Float32Array | Float64Array): number {
 }
 
 function isTexts(values: CdfValues): values is readonly string[] {
-  return Array.isArray(values);
+  return Array.isArray(values) && values.every((value) => typeof value === 'string');
 }
