@@ -20,9 +20,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'cdf-readme-'));
   cdf = join(folder, 'first_20250904_v1.cdf');
   await cp(LIBRARY, join(folder, 'cdf'), { recursive: true });
-  const blocks = [...readme.matchAll(/```ts\n(.*?)```/gs)].map((match) => match[1]!);
-  expect(blocks).toHaveLength(1);
-  await writeFile(join(folder, 'first.mts'), blocks[0]!);
+  await writeFile(join(folder, 'first.mts'), /```ts\n(.*?)```/s.exec(readme)![1]!);
 });
 afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
