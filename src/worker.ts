@@ -3,6 +3,7 @@
  * Runnable by itself as `node src/worker.ts …` (= `reachback worker`), and started in-process by the embedded mode.
  */
 import { pathToFileURL } from 'node:url';
+import { setFlagsFromString } from 'node:v8';
 import { DefaultLogger, makeTelemetryFilterString, Runtime, Worker } from '@temporalio/worker';
 import type { LogLevel, NativeConnection } from '@temporalio/worker';
 import type { Logger } from 'pino';
@@ -81,6 +82,12 @@ export function installRuntime(log: Logger): void {
   Runtime.install({ logger, telemetryOptions, shutdownSignals: [] });
 }
 
+/**
+ * How far a heap may grow between two looks at the whole of it, in per cent. By V8's own measure the fetching threads, whose heaps
+ * are small and whose answers pass beside them, were looked at after every 17 MB of answers: a tenth of all work.
+ */
+const HEAP_GROWING_PERCENT = 300;
+
 /** Starts the workers of a workspace; the caller holds the workspace's lock and owns the connection. */
 export async function startWorker(
   connection: NativeConnection,
@@ -88,6 +95,7 @@ export async function startWorker(
   log: Logger,
 ): Promise<RunningWorker> {
   const { workspace, namespace } = settings;
+  setFlagsFromString(`--heap-growing-percent=${HEAP_GROWING_PERCENT}`);
   const resources = await openResources(settings, log);
   const activities = createActivities(resources.deps);
   const queues = taskQueues(workspace.name);

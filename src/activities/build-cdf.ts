@@ -16,6 +16,7 @@ import type { ActivityDependencies } from './dependencies.ts';
 import { secondsSince, stageAttempt } from './dependencies.ts';
 import { asTold, withHeartbeat } from './heartbeat.ts';
 import { presentInput } from './plan/present-input.ts';
+import type { PresentInput } from './plan/present-input.ts';
 import type { DayAttempt, StageResult } from './types.ts';
 
 /** Version in the product's name; content that changes gets the next one only when days are refreshed. */
@@ -58,6 +59,7 @@ export async function buildCdf(deps: ActivityDependencies, attempt: DayAttempt):
           {
             inputPath: input.path,
             format,
+            knownInput: { sizeBytes: input.sizeBytes, mtimeMs: input.mtimeMs, sha256: input.sha256 },
             outputPath: temporary,
             sensor,
             profile: options.profile,
@@ -86,7 +88,7 @@ async function inputOf(
   deps: ActivityDependencies,
   { input }: DayAttempt,
   facts: DayFacts | undefined,
-): Promise<{ path: string; sha256: string }> {
+): Promise<PresentInput> {
   const { ledger, workspace: folders } = deps;
   const found = facts && (await presentInput({ ledger, folders }, input.options.mode, input.product, facts));
   if (found) return found;

@@ -11,6 +11,9 @@ export interface PresentInput {
   /** Absolute. */
   readonly path: string;
   readonly sha256: string;
+  /** The size and time that the hash was taken at. */
+  readonly sizeBytes: number;
+  readonly mtimeMs: number;
 }
 
 /**
@@ -31,12 +34,11 @@ export async function presentInput(
   const path = await findInput(downloads, parseProductSlug(product), day);
   if (path === null) return null;
   const known = artifact?.path === path ? [artifact] : await deps.ledger.inputFiles(downloads);
-  const sha256 = await hashOfInput(
+  return await digestOfInput(
     deps.ledger,
     path,
     known.find((file) => file.path === path),
   );
-  return sha256 === null ? null : { path, sha256 };
 }
 
 /**
@@ -50,10 +52,20 @@ export async function hashOfInput(
   path: string,
   known: Omit<InputFileRow, 'path'> | undefined,
 ): Promise<string | null> {
+  return (await digestOfInput(ledger, path, known))?.sha256 ?? null;
+}
+
+async function digestOfInput(
+  ledger: Ledger | null,
+  path: string,
+  known: Omit<InputFileRow, 'path'> | undefined,
+): Promise<PresentInput | null> {
   const found = await statFile(path);
   if (found === null) return null;
-  if (known?.sizeBytes === found.sizeBytes && known.mtimeMs === found.mtimeMs) return known.sha256;
+  if (known?.sizeBytes === found.sizeBytes && known.mtimeMs === found.mtimeMs) {
+    return { path, ...found, sha256: known.sha256 };
+  }
   const { sha256 } = await fileDigest(path);
   await ledger?.putInputFile({ path, ...found, sha256 });
-  return sha256;
+  return { path, ...found, sha256 };
 }

@@ -23,9 +23,10 @@ import type { BuildRequest, BuildResult, Progress } from './types.ts';
 export async function build(request: BuildRequest, tell: (progress: Progress) => void): Promise<BuildResult> {
   checkInputName(request.inputPath);
   const collector = new RecordCollector();
-  const input = readArtifact(request.inputPath, request.format, collector, (bytesRead, bytesTotal) =>
-    tell({ phase: 'reading', bytesRead, bytesTotal }),
-  );
+  const tellReading = (bytesRead: number, bytesTotal: number): void => {
+    tell({ phase: 'reading', bytesRead, bytesTotal });
+  };
+  const input = readArtifact(request.inputPath, request.format, collector, tellReading, request.knownInput);
   collector.finish(request.quarantineLimit);
 
   const { store, channels, vocabulary } = collector;

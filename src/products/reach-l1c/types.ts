@@ -5,12 +5,14 @@ import type { Profile } from '../../core/backfill/types.ts';
 import type { ArtifactFormat, SensorSelection } from '../../core/product.ts';
 import type { RecordCounts } from '../../core/records/counts.ts';
 import type { BuildWarning, QuarantineReason } from './assemble/remarks.ts';
-import type { ArtifactDigest } from './read/artifact.ts';
+import type { ArtifactDigest, KnownArtifact } from './read/artifact.ts';
 
 export interface BuildRequest {
   /** The day's artifact; its name must satisfy CDF-4. */
   readonly inputPath: string;
   readonly format: ArtifactFormat;
+  /** Its size, time and hash as recorded: as long as size and time are these, the file is not hashed again. */
+  readonly knownInput?: KnownArtifact;
   /** Exact path to write, the caller's temporary name; its folder must exist. Finished and synced on return. */
   readonly outputPath: string;
   /** Becomes the mode part of names (CDF-D1). */
