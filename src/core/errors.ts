@@ -35,6 +35,8 @@ export const ERROR_KINDS = {
   checksum_mismatch: 'never',
   /** The destination of a product did not answer or refused. */
   storage_unavailable: 'later',
+  /** Another writer has taken over a Zarr store; nothing of this one was committed. */
+  store_conflict: 'later',
   /** The ledger's database did not answer. */
   ledger_unavailable: 'later',
   /** A promise of our own code does not hold: a bug. */
