@@ -9,7 +9,9 @@ import { addCdfCommand } from './cdf.ts';
 import { addDemoCommand } from './demo.ts';
 import { addDevCommand } from './dev.ts';
 import { addDownloadCommand } from './download.ts';
+import { addExplainCommand } from './explain.ts';
 import { addFinishCommand } from './finish.ts';
+import { addGapsCommand } from './gaps.ts';
 import { addPauseCommand } from './pause.ts';
 import { addProcessCommand } from './process.ts';
 import { addResumeCommand } from './resume.ts';
@@ -30,6 +32,8 @@ const COMMANDS = [
   addDownloadCommand,
   addProcessCommand,
   addStatusCommand,
+  addExplainCommand,
+  addGapsCommand,
   addWatchCommand,
   addRetryFailedCommand,
   addPauseCommand,

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { RangeProgress } from '../core/backfill/range-state.ts';
+import { estimatedMinutesLeft } from '../core/report/range-details.ts';
 import { openLedgerIfAny } from '../ledger/index.ts';
 import type { FailureRow, StateCount } from '../ledger/reports.ts';
 import { readEmbeddedInfo } from '../storage/embedded-file.ts';
@@ -9,7 +10,9 @@ import { createLogger } from './support/context.ts';
 import type { CliContext } from './support/context.ts';
 import { EXIT } from './support/exit-codes.ts';
 import type { ExitCode } from './support/exit-codes.ts';
-import { formatTable } from './support/format.ts';
+import { formatSeconds, formatTable } from './support/format.ts';
+import { summarize, summaryLines } from './support/ledger-summary.ts';
+import type { LedgerSummary } from './support/ledger-summary.ts';
 import { openClientSession } from './support/session.ts';
 
 interface Status {
@@ -20,6 +23,8 @@ interface Status {
   readonly ranges: readonly { readonly workflowId: string; readonly progress: RangeProgress | null }[];
   readonly states: readonly StateCount[];
   readonly failures: readonly FailureRow[];
+  /** Null where there is no ledger yet. */
+  readonly summary: LedgerSummary | null;
 }
 
 /** `reachback status`: what runs, what is done, what failed, and the next command. Writes nothing. */
@@ -43,10 +48,10 @@ async function readLedger(
 ): Promise<Omit<Status, 'ranges' | 'uiUrl'>> {
   const { root: workspace, name } = located;
   const ledger = await openLedgerIfAny(located, { url: environment.ledgerUrl });
-  if (ledger === null) return { workspace, name, states: [], failures: [] };
+  if (ledger === null) return { workspace, name, states: [], failures: [], summary: null };
   try {
     const [states, failures] = await Promise.all([ledger.stateCounts(), ledger.latestFailures(10)]);
-    return { workspace, name, states, failures };
+    return { workspace, name, states, failures, summary: await summarize(ledger, Date.now()) };
   } finally {
     await ledger.close();
   }
@@ -86,6 +91,7 @@ export function statusText(status: Status): string {
     ]);
     lines.push(formatTable(['product', 'phase', 'state', 'days', 'destination'], rows, [3]));
   }
+  if (status.summary) lines.push(...summaryLines(status.summary));
   if (status.failures.length > 0) {
     lines.push('', 'Latest failures:');
     for (const { day, product, phase, kind, message } of status.failures) {
@@ -100,6 +106,11 @@ export function statusText(status: Status): string {
   return lines.join('\n');
 }
 
+function timeLeft(progress: RangeProgress): string {
+  const minutes = estimatedMinutesLeft(progress);
+  return minutes === null ? '' : `, about ${formatSeconds(minutes * 60)} left`;
+}
+
 function rangeLines(status: Status): string[] {
   if (status.ranges.length === 0) return ['Nothing runs.'];
   return status.ranges.map(({ workflowId, progress }) => {
@@ -109,6 +120,6 @@ function rangeLines(status: Status): string[] {
         ? ' → reachback resume, retry-failed or finish'
         : ' → reachback watch';
     const why = progress.pause ? ` (${progress.pause.reason})` : '';
-    return `${workflowId}: ${progress.state}${why}, ${progress.settledDays}/${progress.totalDays} days settled, ${progress.failedDays} failed${next}`;
+    return `${workflowId}: ${progress.state}${why}, ${progress.settledDays}/${progress.totalDays} days settled, ${progress.failedDays} failed${timeLeft(progress)}${next}`;
   });
 }

@@ -3,7 +3,10 @@ import type { ErrorKind } from '../core/errors.ts';
 import type { DayFailure } from '../core/backfill/types.ts';
 import type { ProductSlug } from '../core/product.ts';
 import type { Day } from '../core/time/day.ts';
-import type { TelemetryStatus } from './ledger.ts';
+import type { GapDay } from '../core/report/gaps.ts';
+import type { RecordCounts } from '../core/records/counts.ts';
+import type { ArtifactRow, DeliveryRow, RequestFailureRow, SliceRow, TelemetryStatus } from './ledger.ts';
+import type { AttemptRecord } from './telemetry-log.ts';
 
 /** The part of a day that a status speaks about; a failed count belongs to the download. */
 export type Phase = 'download' | 'build' | 'upload';
@@ -65,6 +68,55 @@ export interface DayLine {
   readonly deliveredKey: string | null;
 }
 
+/** Everything known of one day of one product, each list in order of writing or time. */
+export interface DayHistory {
+  readonly product: ProductSlug;
+  readonly day: Day;
+  readonly attempts: readonly AttemptRecord[];
+  readonly slices: readonly SliceRow[];
+  readonly requestFailures: readonly RequestFailureRow[];
+  /** Present and former ones; `supersededAt` is null for the present. */
+  readonly files: readonly (ArtifactRow & { readonly supersededAt: string | null })[];
+  readonly counts: readonly (RecordCounts & { readonly artifactSha256: string })[];
+  readonly deliveries: readonly DeliveryRow[];
+}
+
+export interface GapQuestion {
+  readonly product: ProductSlug;
+  readonly first: Day;
+  readonly last: Day;
+  /** Records below which a slice is worth telling. */
+  readonly fewerThan: number;
+}
+
+/** Days whose latest word in a phase is FAILED, by cause. */
+export interface FailureCause {
+  readonly product: ProductSlug;
+  readonly phase: Phase;
+  readonly kind: string;
+  readonly days: number;
+  readonly firstDay: Day;
+  readonly lastDay: Day;
+}
+
+/** Requests that brought nothing, by host and kind: `wrong_kind` are answers that were no data (TRACK-12). */
+export interface HostRefusals {
+  readonly host: string;
+  readonly kind: string;
+  readonly requests: number;
+  readonly latestAt: string;
+}
+
+/** Downloads that ended well since a moment. */
+export interface Throughput {
+  readonly days: number;
+  readonly records: number;
+  readonly bytes: number;
+  /** Of the first and the last of them, ISO 8601; null without any. */
+  readonly firstAt: string | null;
+  readonly lastAt: string | null;
+}
+
 export interface LedgerReports {
   /** Products with any row, ascending. */
   products(): Promise<ProductSlug[]>;
@@ -74,4 +126,16 @@ export interface LedgerReports {
   latestFailures(limit: number, scope?: ReportScope): Promise<FailureRow[]>;
   /** Days of the scope with any row, by product and day. */
   dayLines(scope?: ReportScope): Promise<DayLine[]>;
+  /** Ordered by product, phase, kind. */
+  failureCauses(scope?: ReportScope): Promise<FailureCause[]>;
+  /** Most requests first. */
+  hostRefusals(): Promise<HostRefusals[]>;
+  /** @param sinceIso - ISO 8601 UTC */
+  throughput(sinceIso: string): Promise<Throughput>;
+  /** Of all products on that day, or of one; empty when the ledger knows nothing of it. */
+  dayHistories(day: Day, product?: ProductSlug | null): Promise<DayHistory[]>;
+  /** First and last day of a product with any word; null without one. */
+  knownRange(product: ProductSlug): Promise<{ first: Day; last: Day } | null>;
+  /** One entry per day, ascending. */
+  gapDays(question: GapQuestion): Promise<GapDay[]>;
 }

@@ -4,6 +4,8 @@ import { availabilityPct } from '../core/records/counts.ts';
 import { expectedRecords, parseProductSlug } from '../core/product.ts';
 import type { ProductSlug } from '../core/product.ts';
 import type { Day } from '../core/time/day.ts';
+import { readDayHistory } from './day-history.ts';
+import { readGapDays } from './gap-facts.ts';
 import type { DayLine, FailureRow, LedgerReports, ReportScope } from './reports.ts';
 import type { LedgerTables } from './schema.ts';
 import { readTransaction } from './transactions.ts';
@@ -63,6 +65,81 @@ export function createSqlReports(db: Kysely<LedgerTables>, paths: WorkspacePaths
         failedAt: row.told_at,
       }));
     },
+
+    failureCauses(scope = {}) {
+      return db
+        .selectFrom('day_states')
+        .select((select) => [
+          'product',
+          'phase',
+          select.fn.coalesce('error_type', sql<string>`'unknown'`).as('kind'),
+          select.fn.countAll<number>().as('days'),
+          select.fn.min('day').as('firstDay'),
+          select.fn.max('day').as('lastDay'),
+        ])
+        .where('status', '=', 'FAILED')
+        .where(inScope(scope))
+        .groupBy(['product', 'phase', 'error_type'])
+        .orderBy('product')
+        .orderBy('phase')
+        .orderBy('error_type')
+        .execute();
+    },
+
+    hostRefusals: () =>
+      db
+        .selectFrom('request_failures')
+        .select((select) => [
+          'host',
+          'kind',
+          select.fn.countAll<number>().as('requests'),
+          select.fn.max('ended_at').as('latestAt'),
+        ])
+        .groupBy(['host', 'kind'])
+        .orderBy('requests', 'desc')
+        .orderBy('host')
+        .orderBy('kind')
+        .execute(),
+
+    async throughput(sinceIso) {
+      const row = await db
+        .selectFrom('day_states')
+        .leftJoin('slice_days', (join) =>
+          join.onRef('slice_days.product', '=', 'day_states.product').onRef('slice_days.day', '=', 'day_states.day'),
+        )
+        .select((select) => [
+          select.fn.countAll<number>().as('days'),
+          select.fn.coalesce(select.fn.sum<number>('records'), sql<number>`0`).as('records'),
+          select.fn.coalesce(select.fn.sum<number>('bytes'), sql<number>`0`).as('bytes'),
+          select.fn.min('told_at').as('firstAt'),
+          select.fn.max('told_at').as('lastAt'),
+        ])
+        .where('status', '=', 'DOWNLOADED')
+        .where('phase', '=', 'download')
+        .where('told_at', '>=', sinceIso)
+        .executeTakeFirstOrThrow();
+      return row;
+    },
+
+    async dayHistories(day, product = null) {
+      const fromStates = db.selectFrom('day_states').select('product').where('day', '=', day);
+      const found = await fromStates
+        .union(db.selectFrom('artifacts').select('product').where('day', '=', day))
+        .execute();
+      const products = found.map((row) => row.product).filter((each) => product === null || each === product);
+      return Promise.all(products.toSorted().map((each) => readDayHistory(db, paths, each, day)));
+    },
+
+    async knownRange(product) {
+      const row = await db
+        .selectFrom('day_states')
+        .select((select) => [select.fn.min('day').as('first'), select.fn.max('day').as('last')])
+        .where('product', '=', product)
+        .executeTakeFirst();
+      return row?.first == null ? null : { first: row.first, last: row.last };
+    },
+
+    gapDays: (question) => readGapDays(db, question),
 
     dayLines: (scope = {}) => readTransaction(db, (trx) => readDayLines(trx, paths, scope)),
   };

@@ -20,7 +20,6 @@ export interface TelemetryLog {
 }
 
 export function createTelemetryLog(db: Kysely<LedgerTables>, paths: WorkspacePaths): TelemetryLog {
-  const absolute = (stored: string | null): string | null => (stored === null ? null : paths.toAbsolute(stored));
   return {
     async attemptsAfter(seq, limit) {
       const rows = await db
@@ -30,11 +29,7 @@ export function createTelemetryLog(db: Kysely<LedgerTables>, paths: WorkspacePat
         .orderBy('seq')
         .limit(limit)
         .execute();
-      return rows.map((row) => ({
-        ...row,
-        artifact_path: absolute(row.artifact_path),
-        product_path: absolute(row.product_path),
-      }));
+      return rows.map((row) => absoluteAttempt(row, paths));
     },
 
     async telemetryCursor(path) {
@@ -55,4 +50,9 @@ export function createTelemetryLog(db: Kysely<LedgerTables>, paths: WorkspacePat
         .execute();
     },
   };
+}
+
+export function absoluteAttempt(row: Selectable<AttemptsTable>, paths: WorkspacePaths): AttemptRecord {
+  const absolute = (stored: string | null): string | null => (stored === null ? null : paths.toAbsolute(stored));
+  return { ...row, artifact_path: absolute(row.artifact_path), product_path: absolute(row.product_path) };
 }

@@ -4,7 +4,15 @@ import { DAY, progress } from './support/views.ts';
 
 type Status = Parameters<typeof statusText>[0];
 
-const NOTHING: Status = { workspace: '/srv/ws', name: null, uiUrl: null, ranges: [], states: [], failures: [] };
+const NOTHING: Status = {
+  workspace: '/srv/ws',
+  name: null,
+  uiUrl: null,
+  ranges: [],
+  states: [],
+  failures: [],
+  summary: null,
+};
 const ID = 'backfill/ws-1f2e/reach-all/quicklook/2025-09-01..2025-09-30';
 const FAILED_DAY = {
   day: DAY,
@@ -54,6 +62,27 @@ describe('status tells what runs, what is done, what failed, and the next comman
     const text = statusText({ ...NOTHING, ranges });
     expect(text).toContain('a: NeedsAttention (It failed.), ');
     expect(text).toContain('b: open, but no worker answers');
+  });
+
+  test('TRACK-12: failures by cause, requests refused by host, and how quickly days come in', () => {
+    const summary = {
+      causes: [
+        {
+          product: 'reach-all/quicklook',
+          phase: 'download',
+          kind: 'slice_exhausted',
+          days: 2,
+          firstDay: '2025-09-01',
+          lastDay: '2025-09-07',
+        },
+      ],
+      refusals: [{ host: '127.0.0.1:9', kind: 'wrong_kind', requests: 1234, latestAt: '2025-11-21T05:05:54.414Z' }],
+      throughput: { days: 5, records: 5_000_000, bytes: 1_048_576, firstAt: 'a', lastAt: 'b', daysPerHour: 12.34 },
+    } as unknown as Status['summary'];
+    const text = statusText({ ...NOTHING, summary });
+    expect(text).toMatch(/reach-all\/quicklook +download +slice_exhausted +2 +2025-09-01 … 2025-09-07/);
+    expect(text).toMatch(/127\.0\.0\.1:9 +wrong_kind +1,234 +2025-11-21 05:05:54/);
+    expect(text).toContain('Last 24 hours: 5 days, 5,000,000 records, 1.00 MiB, 12.3 days an hour');
   });
 
   test('failed days, and the command that fits: their range open or not', () => {

@@ -638,6 +638,127 @@ export function describeLedger(name: string, open: LedgerFactory): void {
     });
   });
 
+  describe(`${name}: reading`, () => {
+    const at = (index: number, change: Partial<SliceRow> = {}): SliceRow =>
+      slice({ startMs: slice().startMs + index * 300_000, endMs: slice().startMs + (index + 1) * 300_000, ...change });
+    const refused = {
+      product: QUICKLOOK,
+      day: DAY,
+      startMs: slice().startMs,
+      endedAt: '2025-11-21T05:05:00.000Z',
+      host: 'a:1',
+      kind: 'wrong_kind',
+      httpStatus: 200,
+      retryAfter: null,
+      detail: '<html>',
+      seconds: 0.25,
+    } as const;
+
+    test('TRACK-12: failed days by cause, refusals by host, and how many days came in since a moment', async () => {
+      const { root, clock, ledger } = await setUp();
+      for (const [index, kind] of (['slice_exhausted', 'slice_exhausted', 'input_invalid'] as const).entries()) {
+        await ledger.failStage(attempt({ workflowRunId: `f${index}`, day: addDays(DAY, index) }), { ...FAILURE, kind });
+      }
+      await ledger.putSlices([at(0, { day: addDays(DAY, 5) }), at(1, { day: addDays(DAY, 5) })]);
+      await ledger.closeStage(attempt({ workflowRunId: 'd1', day: addDays(DAY, 5) }), downloaded(root));
+      clock.advance(60_000);
+      await ledger.closeStage(attempt({ workflowRunId: 'd2', day: addDays(DAY, 6) }), downloaded(root));
+      for (const [index, host] of ['a:1', 'b:2', 'b:2'].entries()) {
+        await ledger.putRequestFailure({ ...refused, host, startMs: refused.startMs + index });
+      }
+      const cause = (kind: string, days: number, firstDay: Day, lastDay: Day) => ({
+        product: QUICKLOOK,
+        phase: 'download',
+        kind,
+        days,
+        firstDay,
+        lastDay,
+      });
+      expect(await ledger.failureCauses()).toEqual([
+        cause('input_invalid', 1, addDays(DAY, 2), addDays(DAY, 2)),
+        cause('slice_exhausted', 2, DAY, NEXT_DAY),
+      ]);
+      expect(await ledger.failureCauses({ product: PROVISIONAL })).toEqual([]);
+      expect(await ledger.hostRefusals()).toEqual([
+        { host: 'b:2', kind: 'wrong_kind', requests: 2, latestAt: refused.endedAt },
+        { host: 'a:1', kind: 'wrong_kind', requests: 1, latestAt: refused.endedAt },
+      ]);
+      const bytes = 2 * slice().bytes!;
+      expect(await ledger.throughput('2025-11-21T00:00:00.000Z')).toEqual({
+        days: 2,
+        records: 7_680,
+        bytes,
+        firstAt: '2025-11-21T05:05:54.414000+00:00',
+        lastAt: '2025-11-21T05:06:54.414000+00:00',
+      });
+      expect(await ledger.throughput('2025-11-21T05:06:00.000Z')).toMatchObject({ days: 1, records: 0 });
+    });
+
+    test('the history of a day has every row of it, former files too, and none of another day or product', async () => {
+      const { root, ledger } = await setUp();
+      await ledger.closeStage(attempt(), downloaded(root));
+      await ledger.closeStage(attempt({ workflowRunId: 'wf-2', day: NEXT_DAY }), downloaded(root));
+      await ledger.putSlice(at(0));
+      await ledger.putRequestFailure(refused);
+      const former = download(root, { sha256: 'd'.repeat(64) });
+      await ledger.putArtifact(former);
+      await ledger.putArtifact(download(root));
+      await ledger.putArtifact(product(root, { product: PROVISIONAL }));
+      await ledger.putCounts(QUICKLOOK, DAY, 'a'.repeat(64), COUNTS);
+      const histories = await ledger.dayHistories(DAY);
+      expect(histories.map((history) => history.product)).toEqual([PROVISIONAL, QUICKLOOK]);
+      expect(await ledger.dayHistories(DAY, QUICKLOOK)).toEqual([histories[1]]);
+      expect(await ledger.dayHistories(addDays(DAY, 9))).toEqual([]);
+      expect(histories[1]).toEqual({
+        product: QUICKLOOK,
+        day: DAY,
+        attempts: (await ledger.attemptsAfter(0, 10)).slice(0, 2),
+        slices: [at(0)],
+        requestFailures: [refused],
+        files: [
+          { ...former, supersededAt: '2025-11-21T05:05:54.414Z' },
+          { ...download(root), supersededAt: null },
+        ],
+        counts: [{ artifactSha256: 'a'.repeat(64), ...COUNTS }],
+        deliveries: [],
+      });
+    });
+
+    test('days for gaps: state, records of the present file, and the slices that are poor', async () => {
+      const { root, ledger } = await setUp();
+      await ledger.closeStage(attempt(), downloaded(root));
+      await ledger.putArtifact(download(root, { records: 9 }));
+      await ledger.putSlices([
+        at(0),
+        at(1, { status: 'empty', records: 0 }),
+        at(2, { records: 99 }),
+        at(3, { records: 100 }),
+      ]);
+      const last = addDays(DAY, 3);
+      await ledger.failStage(attempt({ workflowRunId: 'f', day: NEXT_DAY }), FAILURE);
+      await ledger.putSlices([at(0, { day: NEXT_DAY, status: 'failed', records: null })]);
+      await ledger.putArtifact(product(root, { day: addDays(DAY, 2), records: 7 }));
+      expect(await ledger.knownRange(QUICKLOOK)).toEqual({ first: DAY, last: NEXT_DAY });
+      expect(await ledger.knownRange(PROVISIONAL)).toBeNull();
+      const days = await ledger.gapDays({ product: QUICKLOOK, first: DAY, last, fewerThan: 100 });
+      expect(days.map(({ day, download: state, records, hasSlices }) => [day, state, records, hasSlices])).toEqual([
+        [DAY, 'done', 9, true],
+        [NEXT_DAY, 'failed', null, true],
+        [addDays(DAY, 2), 'none', 7, false],
+        [last, 'none', null, false],
+      ]);
+      expect(days.map(({ poorSlices }) => poorSlices.map(({ status, records }) => [status, records]))).toEqual([
+        [
+          ['empty', 0],
+          ['done', 99],
+        ],
+        [['failed', 0]],
+        [],
+        [],
+      ]);
+    });
+  });
+
   test(`${name}: a NUL in a message is stored as a readable sign`, async () => {
     const { ledger, rows } = await setUp();
     await ledger.failStage(attempt(), { ...FAILURE, message: 'a\0b' });

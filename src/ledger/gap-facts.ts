@@ -1,0 +1,98 @@
+/** What `gaps` asks: of days that have everything, one row; slices only of days where some are poor. */
+import type { Kysely, Transaction } from 'kysely';
+import type { GapDay, PoorSlice } from '../core/report/gaps.ts';
+import { daysBetween } from '../core/time/day.ts';
+import type { Day } from '../core/time/day.ts';
+import type { TelemetryStatus } from './ledger.ts';
+import type { GapQuestion } from './reports.ts';
+import type { LedgerTables } from './schema.ts';
+import { readTransaction } from './transactions.ts';
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+const STATE_OF: Partial<Record<TelemetryStatus, GapDay['download']>> = {
+  DOWNLOAD_PENDING: 'pending',
+  DOWNLOADED: 'done',
+  SKIPPED_NO_DATA: 'noData',
+  FAILED: 'failed',
+};
+
+export function readGapDays(db: Kysely<LedgerTables>, question: GapQuestion): Promise<GapDay[]> {
+  const days = new Map(daysBetween(question.first, question.last).map((day) => [day, unknownDay(day)]));
+  return readTransaction(db, async (trx) => {
+    for (const { day, status, told_at } of await downloadStates(trx, question)) {
+      const known = days.get(day)!;
+      known.download = STATE_OF[status] ?? 'none';
+      known.toldAt = told_at;
+    }
+    // The download's own number counts; a product made of a file that was brought by hand has one too.
+    for (const row of await currentFiles(trx, question)) days.get(row.day)!.records = row.records;
+    for (const { day } of await daysWithSlices(trx, question)) days.get(day)!.hasSlices = true;
+    for (const [day, slices] of await poorSlices(trx, question)) days.get(day)!.poorSlices = slices;
+    return [...days.values()];
+  });
+}
+
+function unknownDay(day: Day): Mutable<GapDay> {
+  return { day, download: 'none', toldAt: null, records: null, poorSlices: [], hasSlices: false };
+}
+
+function downloadStates(trx: Transaction<LedgerTables>, { product, first, last }: GapQuestion) {
+  return trx
+    .selectFrom('day_states')
+    .select(['day', 'status', 'told_at'])
+    .where('product', '=', product)
+    .where('day', '>=', first)
+    .where('day', '<=', last)
+    .where('phase', '=', 'download')
+    .execute();
+}
+
+function currentFiles(trx: Transaction<LedgerTables>, { product, first, last }: GapQuestion) {
+  return trx
+    .selectFrom('artifacts')
+    .select(['day', 'records'])
+    .where('product', '=', product)
+    .where('day', '>=', first)
+    .where('day', '<=', last)
+    .where('superseded_at', 'is', null)
+    .orderBy('kind', 'desc')
+    .execute();
+}
+
+function daysWithSlices(trx: Transaction<LedgerTables>, { product, first, last }: GapQuestion) {
+  return trx
+    .selectFrom('slice_days')
+    .select('day')
+    .where('product', '=', product)
+    .where('day', '>=', first)
+    .where('day', '<=', last)
+    .execute();
+}
+
+async function poorSlices(
+  trx: Transaction<LedgerTables>,
+  { product, first, last, fewerThan }: GapQuestion,
+): Promise<Map<Day, PoorSlice[]>> {
+  const rows = await trx
+    .selectFrom('slice_days')
+    .innerJoin('slices', (join) =>
+      join.onRef('slices.product', '=', 'slice_days.product').onRef('slices.day', '=', 'slice_days.day'),
+    )
+    .select(['slices.day', 'slices.start_ms', 'slices.end_ms', 'slices.status', 'slices.records'])
+    .where('slice_days.product', '=', product)
+    .where('slice_days.day', '>=', first)
+    .where('slice_days.day', '<=', last)
+    .where('slice_days.fewest_records', '<', Math.max(1, fewerThan))
+    .where((either) => either.or([either('slices.status', '!=', 'done'), either('slices.records', '<', fewerThan)]))
+    .orderBy('slices.day')
+    .orderBy('slices.start_ms')
+    .execute();
+  const byDay = new Map<Day, PoorSlice[]>();
+  for (const { day, start_ms, end_ms, status, records } of rows) {
+    const ofDay = byDay.get(day) ?? [];
+    ofDay.push({ startMs: start_ms, endMs: end_ms, status, records: records ?? 0 });
+    byDay.set(day, ofDay);
+  }
+  return byDay;
+}
