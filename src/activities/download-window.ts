@@ -33,7 +33,14 @@ export async function downloadWindow(deps: ActivityDependencies, dayAttempt: Day
     const before = heartbeatDetails as StageHeartbeat | undefined;
     const outcome = await downloadDay(
       { gate, source: deps.source, ledger: deps.ledger, folders: deps.workspace, log: deps.log },
-      { product, day, sliceMode: options.sliceMode, freshRun: attempt === 1, requestsBefore: before?.requests ?? 0 },
+      {
+        product,
+        day,
+        sliceMode: options.sliceMode,
+        freshRun: attempt === 1,
+        requestsBefore: before?.requests ?? 0,
+        verify: true,
+      },
       {
         signal,
         onProgress: ({ slicesDone, slicesTotal, records, bytes, requests, rate, waiting }) =>
@@ -50,12 +57,20 @@ export async function downloadWindow(deps: ActivityDependencies, dayAttempt: Day
       },
     ).finally(() => gate.keep());
     const seconds = secondsSince(startedAt);
+    const noteCheck = async (artifactSha256: string | null): Promise<Pick<StageResult, 'check'>> => {
+      const { check } = outcome;
+      if (check === null) return {};
+      await deps.ledger.putCheck({ product, day, artifactSha256, ...check });
+      if (check.state !== 'verified') deps.log.warn({ day, ...check }, `day ${check.state}`);
+      return { check: check.state };
+    };
     if (outcome.outcome === 'no_data') {
+      const checked = await noteCheck(null);
       await deps.ledger.closeStage(stage, { status: 'SKIPPED_NO_DATA', seconds, reason: outcome.reason });
       await deps.telemetry.flush();
       await discardSlices(deps.workspace, product, day);
       deps.log.info({ day, reason: outcome.reason }, 'day SKIPPED_NO_DATA');
-      return { seconds, outcome: 'no_data', records: 0, requests: outcome.requests };
+      return { seconds, outcome: 'no_data', records: 0, requests: outcome.requests, ...checked };
     }
     const { path, sizeBytes, sha256, counts } = outcome;
     const { records } = counts;
@@ -74,13 +89,18 @@ export async function downloadWindow(deps: ActivityDependencies, dayAttempt: Day
       createdAt: new Date().toISOString(),
     });
     crashPoint('download-recorded');
+    const checked = await noteCheck(sha256);
     await deps.ledger.closeStage(stage, { status: 'DOWNLOADED', seconds, records, sizeBytes, path });
     crashPoint('download-closed');
     await deps.telemetry.flush();
     await discardSlices(deps.workspace, product, day);
     const availability = availabilityPct(records, expectedRecords(parseProductSlug(product)));
-    deps.log.info({ day, records, availabilityPct: availability, sizeBytes, seconds, path }, 'day DOWNLOADED');
-    return { seconds, records, availabilityPct: availability, downloadBytes: sizeBytes, requests: outcome.requests };
+    deps.log.info(
+      { day, records, availabilityPct: availability, sizeBytes, seconds, path, ...checked },
+      'day DOWNLOADED',
+    );
+    const { requests } = outcome;
+    return { seconds, records, availabilityPct: availability, downloadBytes: sizeBytes, requests, ...checked };
   }, silence);
 }
 

@@ -2,7 +2,8 @@ import type { Command } from 'commander';
 import type { RangeProgress } from '../core/backfill/range-state.ts';
 import { estimatedMinutesLeft } from '../core/report/range-details.ts';
 import { openLedgerIfAny } from '../ledger/index.ts';
-import type { FailureRow, StateCount } from '../ledger/reports.ts';
+import type { CheckCount, FailureRow, StateCount } from '../ledger/reports.ts';
+import { dayOfMs } from '../core/time/day.ts';
 import { readEmbeddedInfo } from '../storage/embedded-file.ts';
 import { locateWorkspace } from '../storage/workspace.ts';
 import type { LocatedWorkspace } from '../storage/workspace.ts';
@@ -25,6 +26,8 @@ interface Status {
   readonly failures: readonly FailureRow[];
   /** Null where there is no ledger yet. */
   readonly summary: LedgerSummary | null;
+  /** Downloaded days against the source's own count. */
+  readonly checks: readonly CheckCount[];
 }
 
 /** `reachback status`: what runs, what is done, what failed, and the next command. Writes nothing. */
@@ -48,10 +51,14 @@ async function readLedger(
 ): Promise<Omit<Status, 'ranges' | 'uiUrl'>> {
   const { root: workspace, name } = located;
   const ledger = await openLedgerIfAny(located, { url: environment.ledgerUrl });
-  if (ledger === null) return { workspace, name, states: [], failures: [], summary: null };
+  if (ledger === null) return { workspace, name, states: [], failures: [], checks: [], summary: null };
   try {
-    const [states, failures] = await Promise.all([ledger.stateCounts(), ledger.latestFailures(10)]);
-    return { workspace, name, states, failures, summary: await summarize(ledger, Date.now()) };
+    const [states, failures, checks] = await Promise.all([
+      ledger.stateCounts(),
+      ledger.latestFailures(10),
+      ledger.checkCounts(dayOfMs(Date.now())),
+    ]);
+    return { workspace, name, states, failures, checks, summary: await summarize(ledger, Date.now()) };
   } finally {
     await ledger.close();
   }
@@ -90,6 +97,15 @@ export function statusText(status: Status): string {
       destination ?? '',
     ]);
     lines.push(formatTable(['product', 'phase', 'state', 'days', 'destination'], rows, [3]));
+  }
+  if (status.checks.length > 0) {
+    const rows = status.checks.map(({ product, state, days, notFinal }) => [
+      product,
+      state,
+      String(days),
+      String(notFinal),
+    ]);
+    lines.push('', formatTable(['product', "against the source's count", 'days', 'not final'], rows, [2, 3]));
   }
   if (status.summary) lines.push(...summaryLines(status.summary));
   if (status.failures.length > 0) {

@@ -1,4 +1,4 @@
-/** What planning asks: everything known of each day of a range, in four queries whatever its length. */
+/** What planning asks: everything known of each day of a range, in five queries whatever its length. */
 import type { Kysely, Selectable, Transaction } from 'kysely';
 import type { ProductSlug } from '../core/product.ts';
 import { daysBetween } from '../core/time/day.ts';
@@ -6,6 +6,7 @@ import type { Day } from '../core/time/day.ts';
 import { toArtifact, toCounts, toDelivery } from './artifacts.ts';
 import type { AttemptFact, DayFacts } from './ledger.ts';
 import type { AttemptsTable, LedgerTables } from './schema.ts';
+import { toCheck } from './source-checks.ts';
 import { readTransaction } from './transactions.ts';
 import type { WorkspacePaths } from './workspace-paths.ts';
 
@@ -34,6 +35,7 @@ export function readDayFacts(db: Kysely<LedgerTables>, paths: WorkspacePaths, ra
       const facts = days.get(row.day)!;
       if (facts.artifact?.sha256 === row.artifact_sha256) facts.counts = toCounts(row);
     }
+    for (const row of await checksOf(trx, range)) days.get(row.day)!.check = toCheck(row);
     if (range.destination !== null) {
       for (const row of await deliveriesTo(trx, range, range.destination)) {
         days.get(row.day)!.delivery = toDelivery(row);
@@ -53,6 +55,7 @@ function emptyFacts(day: Day): Mutable<DayFacts> {
     productFile: null,
     delivery: null,
     counts: null,
+    check: null,
   };
 }
 
@@ -91,6 +94,16 @@ function currentArtifacts(trx: Transaction<LedgerTables>, { product, first, last
 function countsOf(trx: Transaction<LedgerTables>, { product, first, last }: Range) {
   return trx
     .selectFrom('counts')
+    .selectAll()
+    .where('product', '=', product)
+    .where('day', '>=', first)
+    .where('day', '<=', last)
+    .execute();
+}
+
+function checksOf(trx: Transaction<LedgerTables>, { product, first, last }: Range) {
+  return trx
+    .selectFrom('source_checks')
     .selectAll()
     .where('product', '=', product)
     .where('day', '>=', first)

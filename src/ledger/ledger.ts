@@ -7,6 +7,7 @@
 import type { DayFailure, Profile, Stage } from '../core/backfill/types.ts';
 import type { ProductSlug } from '../core/product.ts';
 import type { RecordCounts } from '../core/records/counts.ts';
+import type { SourceCheck } from '../core/records/source-check.ts';
 import type { Day } from '../core/time/day.ts';
 
 /** Statuses of telemetry rows (spec/telemetry.md §2). */
@@ -78,6 +79,8 @@ export interface SliceRow {
   readonly seconds: number | null;
   /** ISO 8601 UTC. */
   readonly updatedAt: string;
+  /** Records that the answer held at or behind the slice's end, not kept; null or absent when unknown. */
+  readonly outside?: number | null;
 }
 
 /** A request that did not bring its slice: it failed, or the source asked for a pause. */
@@ -141,6 +144,14 @@ export interface DeliveryRow {
   readonly deliveredAt: string;
 }
 
+/** The latest comparison of a day with the source. */
+export interface CheckRow extends SourceCheck {
+  readonly product: ProductSlug;
+  readonly day: Day;
+  /** Of the artifact that was compared; null for a day without data. */
+  readonly artifactSha256: string | null;
+}
+
 /** Latest attempt at a phase of a day, by order of writing (TEL-D10). */
 export interface AttemptFact {
   readonly seq: number;
@@ -170,6 +181,7 @@ export interface DayFacts {
   /** Delivery to the destination asked for. */
   readonly delivery: DeliveryRow | null;
   readonly counts: RecordCounts | null;
+  readonly check: CheckRow | null;
 }
 
 export interface Ledger {
@@ -228,6 +240,8 @@ export interface Ledger {
     last: Day,
   ): Promise<{ kind: ArtifactKind; product: ProductSlug; day: Day; path: string }[]>;
   putDelivery(row: DeliveryRow): Promise<void>;
+  /** Replaces the day's latest comparison with the source. */
+  putCheck(row: CheckRow): Promise<void>;
   putCounts(product: ProductSlug, day: Day, artifactSha256: string, counts: RecordCounts): Promise<void>;
 
   /** The generation date of a product from this input, the first time `today`, for ever after the same (`YYYY-MM-DD`). */

@@ -2,6 +2,7 @@
 import type { ErrorKind } from '../core/errors.ts';
 import type { DayFailure } from '../core/backfill/types.ts';
 import type { ProductSlug } from '../core/product.ts';
+import type { CheckState } from '../core/records/source-check.ts';
 import type { Day } from '../core/time/day.ts';
 import type { GapDay } from '../core/report/gaps.ts';
 import type { RecordCounts } from '../core/records/counts.ts';
@@ -66,6 +67,19 @@ export interface DayLine {
   /** The latest delivery. */
   readonly destination: string | null;
   readonly deliveredKey: string | null;
+  /** How the latest comparison with the source ended; null when there was none. */
+  readonly check: CheckState | null;
+  /** Why it is not verified. */
+  readonly checkReason: string | null;
+}
+
+/** How many downloaded days, and days without data, stand how against the source's own count. */
+export interface CheckCount {
+  readonly product: ProductSlug;
+  readonly state: CheckState;
+  readonly days: number;
+  /** How many of them are not final: the source may still add to them (SAFE-13). */
+  readonly notFinal: number;
 }
 
 /** Everything known of one day of one product, each list in order of writing or time. */
@@ -122,6 +136,12 @@ export interface LedgerReports {
   products(): Promise<ProductSlug[]>;
   /** Ordered by product, phase, destination, status. */
   stateCounts(scope?: ReportScope): Promise<StateCount[]>;
+  /**
+   * By product and state. Days whose download ended well without any comparison count as uncounted.
+   *
+   * @param today - UTC date: a day younger than its source needs is not final
+   */
+  checkCounts(today: Day, scope?: ReportScope): Promise<CheckCount[]>;
   /** Newest first, at most `limit`. */
   latestFailures(limit: number, scope?: ReportScope): Promise<FailureRow[]>;
   /** Days of the scope with any row, by product and day. */

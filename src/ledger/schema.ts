@@ -1,6 +1,7 @@
 /** The tables as types for Kysely. The columns are made in `migrations/`; README.md says what each table is for. */
 import type { Generated } from 'kysely';
 import type { Profile, Stage } from '../core/backfill/types.ts';
+import type { CheckState } from '../core/records/source-check.ts';
 import type { Day } from '../core/time/day.ts';
 import type { ArtifactKind, SliceStatus, TelemetryStatus } from './ledger.ts';
 import type { Phase } from './reports.ts';
@@ -49,6 +50,8 @@ export interface SlicesTable {
   error_detail: string | null;
   seconds: number | null;
   updated_at: string;
+  /** Null in rows that are older than the column. */
+  outside: number | null;
 }
 
 export interface ArtifactsTable {
@@ -78,6 +81,19 @@ interface CountsTable {
   distinct_readings: number;
   /** JSON object: sensor id to records. */
   records_per_sensor: string;
+}
+
+interface SourceChecksTable {
+  product: string;
+  day: Day;
+  /** Null for a day without data. */
+  artifact_sha256: string | null;
+  state: CheckState;
+  kept: number;
+  counted: number | null;
+  reason: string | null;
+  checked_at: string;
+  asked_at: string;
 }
 
 interface DeliveriesTable {
@@ -158,6 +174,7 @@ export interface LedgerTables {
   slices: SlicesTable;
   artifacts: ArtifactsTable;
   counts: CountsTable;
+  source_checks: SourceChecksTable;
   deliveries: DeliveriesTable;
   generation_dates: GenerationDatesTable;
   input_files: InputFilesTable;

@@ -12,7 +12,7 @@ export type SliceStore = Pick<
   'slices' | 'putSlice' | 'putSlices' | 'resetSliceFailures' | 'retainSlices' | 'putRequestFailure' | 'requestFailures'
 >;
 
-/** Rows per statement: 14 values each, far below SQLite's limit of 32,766 and PostgreSQL's of 65,535. */
+/** Rows per statement: 15 values each, far below SQLite's limit of 32,766 and PostgreSQL's of 65,535. */
 const ROWS_PER_INSERT = 500;
 
 export function createSliceStore(db: Kysely<LedgerTables>): SliceStore {
@@ -178,6 +178,7 @@ function toSlice(row: Selectable<LedgerTables['slices']>): SliceRow {
     errorDetail: row.error_detail,
     seconds: row.seconds,
     updatedAt: row.updated_at,
+    outside: row.outside,
   };
 }
 
@@ -197,5 +198,6 @@ function toRow(slice: SliceRow): Selectable<LedgerTables['slices']> {
     error_detail: slice.errorDetail === null ? null : storableText(slice.errorDetail),
     seconds: slice.seconds,
     updated_at: slice.updatedAt,
+    outside: slice.outside ?? null,
   };
 }

@@ -8,6 +8,7 @@ import type { Ledger } from './ledger.ts';
 import type { LedgerReports } from './reports.ts';
 import type { LedgerTables } from './schema.ts';
 import { createSliceStore } from './slices.ts';
+import { createSourceChecks } from './source-checks.ts';
 import { createSqlReports } from './sql-reports.ts';
 import { createTelemetryLog } from './telemetry-log.ts';
 import type { TelemetryLog } from './telemetry-log.ts';
@@ -33,6 +34,7 @@ export function createSqlLedger({ db, root, now, disconnect }: SqlLedgerOptions)
     ...createAttemptWriter({ db, paths, now }),
     ...createSliceStore(db),
     ...createArtifactStore({ db, paths, now }),
+    ...createSourceChecks(db),
     ...createAdoption({ db, paths, now }),
     ...createSqlReports(db, paths),
     ...createTelemetryLog(db, paths),

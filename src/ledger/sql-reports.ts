@@ -6,7 +6,9 @@ import type { ProductSlug } from '../core/product.ts';
 import type { Day } from '../core/time/day.ts';
 import { readDayHistory } from './day-history.ts';
 import { readGapDays } from './gap-facts.ts';
-import type { DayLine, FailureRow, LedgerReports, ReportScope } from './reports.ts';
+import { isFinal } from '../core/backfill/recheck.ts';
+import { CHECK_STATES } from '../core/records/source-check.ts';
+import type { CheckCount, DayLine, FailureRow, LedgerReports, ReportScope } from './reports.ts';
 import type { LedgerTables } from './schema.ts';
 import { readTransaction } from './transactions.ts';
 import type { WorkspacePaths } from './workspace-paths.ts';
@@ -35,6 +37,8 @@ export function createSqlReports(db: Kysely<LedgerTables>, paths: WorkspacePaths
         .execute();
       return rows.map((row) => ({ ...row, destination: row.phase === 'upload' ? row.destination : null }));
     },
+
+    checkCounts: (today, scope = {}) => countChecks(db, today, scope),
 
     async latestFailures(limit, scope = {}) {
       const rows = await db
@@ -182,6 +186,12 @@ async function readDayLines(trx: Db, paths: WorkspacePaths, scope: ReportScope):
     }
   }
   await fillDistinctReadings(trx, scope, lineOf);
+  const checks = trx.selectFrom('source_checks').select(['product', 'day', 'state', 'reason']).where(inScope(scope));
+  for (const row of await checks.execute()) {
+    const line = lineOf(row);
+    line.check = row.state;
+    line.checkReason = row.reason;
+  }
   const deliveries = trx.selectFrom('deliveries').selectAll().where(inScope(scope)).orderBy('delivered_at');
   for (const row of await deliveries.execute()) {
     const line = lineOf(row);
@@ -189,6 +199,36 @@ async function readDayLines(trx: Db, paths: WorkspacePaths, scope: ReportScope):
     line.deliveredKey = row.object_key;
   }
   return [...lines.entries()].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, line]) => line);
+}
+
+/** Every day whose download ended well, with its latest comparison. */
+async function countChecks(db: Db, today: Day, scope: ReportScope): Promise<CheckCount[]> {
+  const rows = await db
+    .selectFrom(
+      db
+        .selectFrom('day_states')
+        .select(['product', 'day', 'told_at'])
+        .where(inScope(scope))
+        .where('phase', '=', 'download')
+        .where('status', 'in', ['DOWNLOADED', 'SKIPPED_NO_DATA'])
+        .as('ended'),
+    )
+    .leftJoin('source_checks as checks', (join) =>
+      join.onRef('checks.product', '=', 'ended.product').onRef('checks.day', '=', 'ended.day'),
+    )
+    .select(['ended.product', 'ended.day', 'ended.told_at', 'checks.state', 'checks.checked_at'])
+    .execute();
+  const counts = new Map<string, Mutable<CheckCount>>();
+  for (const { product, day, told_at, state, checked_at } of rows) {
+    const known = state ?? 'uncounted';
+    const key = `${product} ${CHECK_STATES.indexOf(known)}`;
+    const count = counts.get(key) ?? { product, state: known, days: 0, notFinal: 0 };
+    counts.set(key, count);
+    count.days += 1;
+    const { descriptor } = parseProductSlug(product);
+    if (!isFinal(day, descriptor, checked_at ?? told_at, today)) count.notFinal += 1;
+  }
+  return [...counts.entries()].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, count]) => count);
 }
 
 type LineOf = (row: { product: ProductSlug; day: Day }) => Mutable<DayLine>;
@@ -248,5 +288,7 @@ function emptyLine(product: ProductSlug, day: Day): Mutable<DayLine> {
     productPath: null,
     destination: null,
     deliveredKey: null,
+    check: null,
+    checkReason: null,
   };
 }

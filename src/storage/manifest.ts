@@ -7,6 +7,7 @@ import { basename, dirname, join } from 'node:path';
 import type { Profile, SliceMode } from '../core/backfill/types.ts';
 import type { ProductSlug } from '../core/product.ts';
 import type { RecordCounts } from '../core/records/counts.ts';
+import type { SourceCheck } from '../core/records/source-check.ts';
 import type { Day } from '../core/time/day.ts';
 import { writeFileAtomically } from './atomic-file.ts';
 
@@ -34,6 +35,11 @@ export interface DownloadManifest extends ManifestBase {
   readonly emptySlices: number;
   /** Records that the source sent outside `start ≤ obTime < end` of their slice; not kept (UDL-D6). */
   readonly outsideSlice: number;
+  /** Records of each slice in order, and how many the last one's answer held behind its end. */
+  readonly sliceRecords?: readonly number[];
+  readonly outsideEnd?: number;
+  /** How the day stood against the source's own count when the file was written; later comparisons are in the ledger. */
+  readonly check?: SourceCheck;
 }
 
 /** Of a day's CDF. */

@@ -26,6 +26,8 @@ const EMPTY_DAY = parseDay('2025-09-03');
 const PRODUCT = 'reach-101/quicklook';
 const NAME = 'REACH-101_20250901T000000_20250902T000000.csv';
 const SLICES = 4;
+/** The slices, and one question how many records the source counts for the day. */
+const REQUESTS = SLICES + 1;
 const FULL_ROWS = ['download DOWNLOAD_PENDING', 'download DOWNLOADED'];
 const PATIENCE = { timeout: 20_000 };
 
@@ -59,10 +61,19 @@ test('a day comes whole: file, manifest, row, telemetry; no slice stays', async 
   const result = await download();
   const { records } = simulator.expectedDay(DAY, { descriptor: 'QUICKLOOK', idSensor: 'REACH-101' });
   const { sha256 } = identity(artifact());
-  expect(result).toMatchObject({ records, requests: SLICES, availabilityPct: (records / 34_560) * 100 });
+  expect(result).toMatchObject({
+    records,
+    requests: REQUESTS,
+    check: 'verified',
+    availabilityPct: (records / 34_560) * 100,
+  });
   expect(await readManifest(artifact())).toMatchObject({ sha256, counts: { records }, slices: SLICES });
   const [facts] = await place.ledger.dayFacts(PRODUCT, DAY, DAY, null);
-  expect(facts).toMatchObject({ artifact: { path: artifact(), sha256, records }, download: { status: 'DOWNLOADED' } });
+  expect(facts).toMatchObject({
+    artifact: { path: artifact(), sha256, records },
+    download: { status: 'DOWNLOADED' },
+    check: { state: 'verified', kept: records, counted: records, artifactSha256: sha256 },
+  });
   expect(await place.rows()).toEqual(FULL_ROWS);
   expect(place.telemetry().trimEnd().split('\r\n')).toHaveLength(3);
   expect(slices()).toEqual([]);
@@ -87,7 +98,7 @@ test('twice: the same file, untouched, one row, and no further request', async (
   expect(second).toEqual({ ...first, requests: 0, seconds: expect.any(Number) as number });
   expect(identity(artifact())).toEqual(before);
   expect(await place.rows()).toEqual(FULL_ROWS);
-  expect(simulator.stats().requests).toBe(SLICES);
+  expect(simulator.stats().requests).toBe(REQUESTS);
 });
 
 test.for(['putArtifact', 'closeStage'])(
@@ -102,13 +113,18 @@ test.for(['putArtifact', 'closeStage'])(
     expect(await download(DAY, 2)).toMatchObject({ requests: 0 });
     expect(identity(artifact())).toEqual(before);
     expect(await place.rows()).toEqual(FULL_ROWS);
-    expect(simulator.stats()).toMatchObject({ requests: SLICES, slicesRepeated: 0 });
+    expect(simulator.stats()).toMatchObject({ requests: REQUESTS, slicesRepeated: 0 });
     expect(slices()).toEqual([]);
   },
 );
 
 test('a day without data: said once, no file, no slice', async () => {
-  expect(await download(EMPTY_DAY)).toMatchObject({ outcome: 'no_data', records: 0, requests: SLICES });
+  expect(await download(EMPTY_DAY)).toMatchObject({
+    outcome: 'no_data',
+    records: 0,
+    requests: REQUESTS,
+    check: 'verified',
+  });
   expect(await download(EMPTY_DAY)).toMatchObject({ outcome: 'no_data' });
   expect(await place.rows()).toEqual(['download DOWNLOAD_PENDING', 'download SKIPPED_NO_DATA']);
   expect(downloads().map((path) => basename(path))).toEqual(['download_telemetry.csv']);
@@ -122,7 +138,7 @@ describe('what the source does', () => {
     expect(failure.nextRetryDelay).toBeGreaterThan(0);
     expect(failure.message).toContain(`1 of ${SLICES} slices`);
     expect(await place.rows()).toEqual(['download DOWNLOAD_PENDING']);
-    expect(await download(DAY, 2)).toMatchObject({ requests: 1 });
+    expect(await download(DAY, 2)).toMatchObject({ requests: 2 });
     expect(await place.rows()).toEqual(FULL_ROWS);
     expect(simulator.stats().slicesRepeated).toBe(0);
   });
@@ -139,7 +155,7 @@ describe('what the source does', () => {
     await engine().run(() => place.activities.closeIncident('another'));
     expect(await failureOf(download(DAY, 2))).toMatchObject({ type: 'auth_rejected' });
     await engine().run(() => place.activities.closeIncident(incident));
-    expect(await download(DAY, 3)).toMatchObject({ requests: SLICES });
+    expect(await download(DAY, 3)).toMatchObject({ requests: REQUESTS });
   });
 
   test('a worker without a token stops the run and says what to do', async () => {
@@ -165,7 +181,7 @@ test('the end of its worker: cancelled, finished slices stay, no temporary file;
   expect(existsSync(artifact())).toBe(false);
   expect(place.deps.gate.snapshot()).toMatchObject({ inFlight: 0, waiting: 0, incident: null });
   expect(await place.rows()).toEqual(['download DOWNLOAD_PENDING']);
-  expect(await download(DAY, 2)).toMatchObject({ requests: 1 });
+  expect(await download(DAY, 2)).toMatchObject({ requests: 2 });
 });
 
 test('heartbeats tell how far it is', async () => {

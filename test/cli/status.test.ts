@@ -12,6 +12,7 @@ const NOTHING: Status = {
   states: [],
   failures: [],
   summary: null,
+  checks: [],
 };
 const ID = 'backfill/ws-1f2e/reach-all/quicklook/2025-09-01..2025-09-30';
 const FAILED_DAY = {
@@ -40,6 +41,20 @@ describe('status tells what runs, what is done, what failed, and the next comman
     expect(lines.slice(-2)).toEqual([
       'reach-all/quicklook  download  DOWNLOADED    12',
       'reach-all/quicklook  upload    FAILED         1  file:///out',
+    ]);
+  });
+
+  test("days against the source's own count, and how many may still change (SAFE-13)", () => {
+    const checks = [
+      { product: 'reach-all/quicklook', state: 'verified', days: 12, notFinal: 3 },
+      { product: 'reach-all/quicklook', state: 'differs', days: 1, notFinal: 1 },
+    ] as const;
+    const lines = statusText({ ...NOTHING, checks }).split('\n');
+    expect(lines.slice(-4)).toEqual([
+      "product              against the source's count  days  not final",
+      expect.stringMatching(/^[-─ ]+$/) as string,
+      'reach-all/quicklook  verified                      12          3',
+      'reach-all/quicklook  differs                        1          1',
     ]);
   });
 

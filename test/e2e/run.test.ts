@@ -60,7 +60,9 @@ describe('reachback run', { timeout: 240_000 }, () => {
 
     // SAFE-6: done is done.
     const requests = place.simulator.stats().requests;
-    expect(requests).toBe(3 * 288);
+    // 288 slices and one question how many records the source counts, each day.
+    expect(requests).toBe(3 * 289);
+    expect(first.stdout).toContain(' verified=3 ');
     const before = {
       ...fingerprint(join(place.workspace, 'downloads')),
       ...fingerprint(join(place.workspace, 'products')),
@@ -118,19 +120,20 @@ describe('reachback run', { timeout: 240_000 }, () => {
     expect(failed.code).toBe(1);
     expect(failed.stdout).toContain('failed=1');
     expect(failed.stdout).toContain('2025-09-02 download:');
-    expect(failed.stdout).toContain(`requests=${3 * 288 + 5} `);
-    expect(place.simulator.stats().requests).toBe(3 * 288 + 5);
+    expect(failed.stdout).toContain(`requests=${3 * 288 + 2 + 5} `);
+    expect(place.simulator.stats().requests).toBe(3 * 288 + 2 + 5);
 
     const skipped = await place.run(runArgs(place, '2025-09-01', '2025-09-03'), fast);
     expect(skipped.code).toBe(1);
     expect(skipped.stdout).toContain('add --retry-failed');
-    expect(place.simulator.stats().requests).toBe(3 * 288 + 5);
+    expect(place.simulator.stats().requests).toBe(3 * 288 + 2 + 5);
 
     place.simulator.setFaults({ rules: [] });
     const before = place.simulator.stats().requests;
     const retried = await place.run(runArgs(place, '2025-09-01', '2025-09-03', '--retry-failed'), fast);
     expect(retried.code).toBe(0);
-    expect(place.simulator.stats().requests - before).toBe(1);
+    // The slice and the day's count.
+    expect(place.simulator.stats().requests - before).toBe(2);
   });
 
   test('SAFE-4: a source that always answers 500 is left alone, and the run ends with code 3', async () => {
@@ -169,6 +172,6 @@ describe('reachback run', { timeout: 240_000 }, () => {
     const { begunInCooldown, byStatus } = place.simulator.stats();
     expect(begunInCooldown).toBe(0);
     expect(byStatus['429']).toBeGreaterThan(0);
-    expect(byStatus['200']).toBe(288);
+    expect(byStatus['200']).toBe(289);
   });
 });

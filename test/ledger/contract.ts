@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { Stage } from '../../src/core/backfill/types.ts';
 import { parseProductSlug } from '../../src/core/product.ts';
-import { addDays } from '../../src/core/time/day.ts';
+import { addDays, parseDay } from '../../src/core/time/day.ts';
 import type { Day } from '../../src/core/time/day.ts';
-import type { DayFacts, SliceRow, StageClosing } from '../../src/ledger/ledger.ts';
+import type { CheckRow, DayFacts, SliceRow, StageClosing } from '../../src/ledger/ledger.ts';
 import type { SqlLedger } from '../../src/ledger/sql-ledger.ts';
 import {
   DAY,
@@ -291,7 +291,15 @@ export function describeLedger(name: string, open: LedgerFactory): void {
       const { ledger } = await setUp();
       const facts = await ledger.dayFacts(QUICKLOOK, DAY, addDays(DAY, 2), null);
       expect(facts.map(({ day }) => day)).toEqual(['2025-09-01', '2025-09-02', '2025-09-03']);
-      const nothing = { download: null, build: null, upload: null, artifact: null, productFile: null, delivery: null };
+      const nothing = {
+        download: null,
+        build: null,
+        upload: null,
+        artifact: null,
+        productFile: null,
+        delivery: null,
+        check: null,
+      };
       expect(facts[1]).toEqual({ day: '2025-09-02', counts: null, ...nothing });
     });
 
@@ -632,9 +640,64 @@ export function describeLedger(name: string, open: LedgerFactory): void {
         productPath: product(root).path,
         destination: DESTINATION,
         deliveredKey: 'l1c/x.cdf',
+        check: null,
+        checkReason: null,
       });
       expect(lines[1]).toMatchObject({ download: 'FAILED', build: null, records: null, productPath: null });
       expect(await ledger.dayLines({ product: QUICKLOOK, last: DAY })).toHaveLength(1);
+    });
+  });
+
+  describe(`${name}: days against the source`, () => {
+    const CHECK: CheckRow = {
+      product: QUICKLOOK,
+      day: DAY,
+      artifactSha256: 'a'.repeat(64),
+      state: 'differs',
+      kept: 8,
+      counted: 9,
+      reason: 'the source counts 9 records of the day, 8 are kept: 1 are missing',
+      checkedAt: '2025-09-03T00:00:00.000Z',
+      askedAt: '2025-09-04T00:00:00.000Z',
+    };
+
+    test('the latest comparison of a day stands, with its reason', async () => {
+      const { ledger, factsOf } = await setUp();
+      await ledger.putCheck({ ...CHECK, state: 'uncounted', counted: null, artifactSha256: null });
+      await ledger.putCheck(CHECK);
+      await ledger.putCheck(CHECK);
+      expect((await factsOf()).check).toEqual(CHECK);
+      expect((await factsOf(NEXT_DAY)).check).toBeNull();
+      expect(await ledger.dayLines()).toMatchObject([{ day: DAY, check: 'differs', checkReason: CHECK.reason }]);
+    });
+
+    test('SAFE-13: days are counted by how they stand, and those that are not final apart', async () => {
+      const { root, ledger } = await setUp();
+      const days = [0, 1, 2, 3].map((count) => addDays(DAY, count));
+      for (const [index, day] of days.entries()) {
+        await ledger.closeStage(attempt({ workflowRunId: `wf-${index}`, day }), downloaded(root));
+      }
+      const late = { state: 'verified', reason: null, checkedAt: '2025-11-21T00:00:00.000Z' } as const;
+      await ledger.putCheck({ ...CHECK, day: days[0]!, ...late });
+      await ledger.putCheck({ ...CHECK, day: days[1]!, ...late, checkedAt: '2025-09-05T00:00:00.000Z' });
+      await ledger.putCheck({ ...CHECK, day: days[2]! });
+      // A day that failed is not one that stands anyhow.
+      await ledger.failStage(attempt({ workflowRunId: 'wf-9', day: addDays(DAY, 9) }), FAILURE);
+      const counts = [
+        { product: QUICKLOOK, state: 'verified', days: 2, notFinal: 1 },
+        // The fourth has no comparison: its download ended long after the day.
+        { product: QUICKLOOK, state: 'uncounted', days: 1, notFinal: 0 },
+        { product: QUICKLOOK, state: 'differs', days: 1, notFinal: 1 },
+      ];
+      expect(await ledger.checkCounts(parseDay('2026-06-01'))).toEqual(counts);
+      expect(await ledger.checkCounts(addDays(DAY, 1))).toMatchObject([
+        { notFinal: 2 },
+        { notFinal: 1 },
+        { notFinal: 1 },
+      ]);
+      expect(await ledger.checkCounts(parseDay('2026-06-01'), { first: days[2]!, last: days[2]! })).toEqual([
+        counts[2],
+      ]);
     });
   });
 

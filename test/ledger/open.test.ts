@@ -67,6 +67,7 @@ describe('opening', () => {
       'request_failures',
       'slice_days',
       'slices',
+      'source_checks',
       'telemetry_exports',
     ]);
     expect(raw.pragma('journal_mode', { simple: true })).toBe('wal');
@@ -175,6 +176,24 @@ describe('read-only', () => {
     const error = await refusal(openLedgerForReading(workspace));
     expect(error).toMatchObject({ kind: 'config_invalid', message: expect.stringContaining(workspace.ledgerPath) });
   });
+});
+
+test('TRACK-16: a ledger from before the comparisons with the source is upgraded with all its rows', async () => {
+  const root = temporaryFolder();
+  const before = await openLedger({ workspace: workspaceIn(root) });
+  await before.ledger.openStage(attempt());
+  await before.ledger.putSlice(slice());
+  await before.ledger.close();
+  const raw = new Database(workspaceIn(root).ledgerPath);
+  raw.exec(`drop table source_checks; alter table slices drop column outside;
+    drop table day_states; drop table slice_days; drop table request_failures;
+    delete from kysely_migration where name >= '0002'`);
+  raw.close();
+  const after = await openIn(root);
+  expect(await after.attemptsAfter(0, 10)).toHaveLength(1);
+  expect(await after.slices(QUICKLOOK, DAY)).toEqual([{ ...slice(), outside: null }]);
+  expect((await after.dayFacts(QUICKLOOK, DAY, DAY, null))[0]?.check).toBeNull();
+  expect(await after.checkCounts(DAY)).toEqual([]);
 });
 
 test('TRACK-11: a reader sees whole states while a writer commits', async () => {

@@ -92,6 +92,7 @@ export function slice(change: Partial<SliceRow> = {}): SliceRow {
     errorDetail: null,
     seconds: 0.25,
     updatedAt: '2025-11-21T05:05:54.421Z',
+    outside: 64,
     ...change,
   };
 }

@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PipelineError, isPipelineError } from '../../core/errors.ts';
 import type { ErrorContext } from '../../core/errors.ts';
@@ -16,8 +17,11 @@ import { runPass, storageError } from './pass.ts';
 import type { PassResult } from './pass.ts';
 import { interval } from './slice-file.ts';
 import { SliceStore } from './slice-store.ts';
+import { SourceQuestions } from './source-questions.ts';
 import { sumOfCounts } from './sum-of-counts.ts';
 import type { DownloadDependencies, DownloadHooks, DownloadOutcome, DownloadRequest } from './types.ts';
+import { verify } from './verify.ts';
+import type { Verified } from './verify.ts';
 
 const PROGRESS_EVERY_MS = 1_000;
 
@@ -78,12 +82,19 @@ async function download(
 
   const store = await SliceStore.open(deps, request, daySlices(request.day, product.sensor, request.sliceMode));
   const assembled = await complete(deps, product, store, hooks, sent, path);
+  const verified = request.verify === true ? await compare(deps, request, product, store, hooks, sent) : null;
+  const check = verified?.check ?? null;
+  const isOutdated = assembled !== null && verified !== null && verified.fetched > 0;
+  // Ours, without a manifest yet: nobody knows it.
+  if (isOutdated) await rm(path, { force: true });
   const files = store.files.filter(({ header }) => header.counts.records > 0);
-  if (files.length === 0) return { outcome: 'no_data', reason: noData(product, request), slices: store.total, ...sent };
+  if (files.length === 0)
+    return { outcome: 'no_data', reason: noData(product, request), slices: store.total, ...sent, check };
 
   const columns = unionOfColumns(files);
   const { sizeBytes, sha256 } =
-    assembled ?? (await assembleArtifact({ path, log: deps.log }, product.format, files, columns, hooks.signal));
+    (isOutdated ? null : assembled) ??
+    (await assembleArtifact({ path, log: deps.log }, product.format, files, columns, hooks.signal));
   const manifest: DownloadManifest = {
     manifestVersion: 1,
     kind: 'download',
@@ -99,6 +110,9 @@ async function download(
     slices: store.total,
     emptySlices: store.total - files.length,
     outsideSlice: store.files.reduce((sum, { header }) => sum + header.outside, 0),
+    sliceRecords: store.known.map(({ records }) => records),
+    outsideEnd: store.known.at(-1)?.outside ?? 0,
+    ...(check && { check }),
   };
   crashPoint('download-renamed');
   await writeManifest(path, manifest);
@@ -106,8 +120,8 @@ async function download(
   return { outcome: 'done', path, ...sent, adopted: false, ...facts(manifest) };
 }
 
-function facts({ sizeBytes, sha256, counts, columns, slices, emptySlices, outsideSlice }: DownloadManifest) {
-  return { sizeBytes, sha256, counts, columns, slices, emptySlices, outsideSlice };
+function facts({ sizeBytes, sha256, counts, columns, slices, emptySlices, outsideSlice, check }: DownloadManifest) {
+  return { sizeBytes, sha256, counts, columns, slices, emptySlices, outsideSlice, check: check ?? null };
 }
 
 /**
@@ -144,25 +158,62 @@ async function askForMissing(
   deps: DownloadDependencies,
   product: Product,
   store: SliceStore,
-  { signal, onProgress }: DownloadHooks,
+  hooks: DownloadHooks,
   sent: RequestCount,
 ): Promise<void> {
-  const tell = (): void => {
-    const { rate, cooldown } = deps.gate.snapshot();
-    const waiting = cooldown && { until: new Date(cooldown.untilMs).toISOString(), why: cooldown.why };
-    onProgress?.({ ...store.progress, ...sent, rate, ...(waiting && { waiting }) });
-  };
-  tell();
-  const ticker = setInterval(tell, PROGRESS_EVERY_MS);
-  try {
+  await withProgress(deps, store, hooks, sent, async (tell) => {
     const result = await runPass(deps, product, store, {
-      signal,
+      signal: hooks.signal,
       onRequest: () => (sent.requests += 1),
       onSlice: tell,
     });
     if (result.lastFailure !== null && !isAnswered(store)) deps.gate.failPass();
     const problem = problemAfter(result, store, deps);
     if (problem) throw problem;
+  });
+}
+
+/** Compares a day whose slices are all there with the source's count; slices that differ are fetched again. */
+async function compare(
+  deps: DownloadDependencies,
+  request: DownloadRequest,
+  product: Product,
+  store: SliceStore,
+  hooks: DownloadHooks,
+  sent: RequestCount,
+): Promise<Verified> {
+  const onRequest = (): void => void (sent.requests += 1);
+  const questions = new SourceQuestions(deps, product, { signal: hooks.signal, onRequest });
+  return await withProgress(deps, store, hooks, sent, () =>
+    verify(deps, request, store.known, {
+      count: (range) => questions.count(range),
+      fetch: async (slice) => {
+        const answer = await questions.slice(slice);
+        const known = await store.put(slice, answer);
+        if (answer.kind === 'data') deps.source.recycle(answer.block);
+        return known;
+      },
+    }),
+  );
+}
+
+/** Tells how far the day is at the beginning, every second, and at the end. */
+async function withProgress<T>(
+  { gate }: DownloadDependencies,
+  store: SliceStore,
+  { onProgress }: DownloadHooks,
+  sent: RequestCount,
+  work: (tell: () => void) => Promise<T>,
+): Promise<T> {
+  const tell = (): void => {
+    const { rate, cooldown } = gate.snapshot();
+    const waiting = cooldown && { until: new Date(cooldown.untilMs).toISOString(), why: cooldown.why };
+    onProgress?.({ ...store.progress, ...sent, rate, ...(waiting && { waiting }) });
+  };
+  tell();
+  const ticker = setInterval(tell, PROGRESS_EVERY_MS);
+  try {
+    return await work(tell);
   } finally {
     clearInterval(ticker);
     tell();

@@ -175,12 +175,13 @@ class Pass implements PassResult {
 }
 
 /** Tells the gate what must stop requests, before the body is read. */
-function reportHeader(permit: Permit, { status, retryAfter, date }: AnswerHeader): void {
+export function reportHeader(permit: Permit, { status, retryAfter, date }: AnswerHeader): void {
   if (status === 429) permit.report429({ retryAfter, date });
   if (status === 401 || status === 403) permit.release({ kind: 'auth_rejected', status });
 }
 
-function release(permit: Permit, { kind, retryAfter, date }: SliceFailure, httpStatus: number | null): void {
+/** Gives a permit back after an answer that is none. */
+export function release(permit: Permit, { kind, retryAfter, date }: SliceFailure, httpStatus: number | null): void {
   const headers = { retryAfter, date };
   if (kind === 'rate_limited') permit.release({ kind, headers });
   else if (kind === 'auth_rejected') permit.release({ kind, status: httpStatus ?? 401 });

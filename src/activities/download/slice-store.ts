@@ -7,6 +7,7 @@ import type { Day } from '../../core/time/day.ts';
 import type { SliceRow } from '../../ledger/ledger.ts';
 import type { SliceAnswer } from '../../sources/udl/index.ts';
 import { crashPoint } from '../../storage/crash-point.ts';
+import type { KnownSlice } from './reconcile.ts';
 import { keepRejected, readSliceFile, sliceFileName, writeSliceFile } from './slice-file.ts';
 import type { SliceFile, SliceHeader } from './slice-file.ts';
 import type { DownloadDependencies, DownloadRequest } from './types.ts';
@@ -79,6 +80,14 @@ export class SliceStore {
     this.#slices = slices;
   }
 
+  /** All slices of the day with what is kept of them, ascending. Only once nothing is missing. */
+  get known(): KnownSlice[] {
+    return this.#slices.map((slice) => {
+      const { counts, outside } = this.#done.get(slice.startMs)!.header;
+      return { slice, records: counts.records, outside };
+    });
+  }
+
   get total(): number {
     return this.#slices.length;
   }
@@ -127,8 +136,8 @@ export class SliceStore {
     return Math.max(0, ...this.missing.map(({ startMs }) => this.#failures.get(startMs) ?? 0));
   }
 
-  /** Keeps a finished slice: file first, then the ledger's row. */
-  async put(slice: Slice, answer: Answered): Promise<void> {
+  /** Keeps a finished slice, in place of a former one: file first, then the ledger's row. */
+  async put(slice: Slice, answer: Answered): Promise<KnownSlice> {
     const data = answer.kind === 'data' ? answer : null;
     const header: SliceHeader = {
       version: 1,
@@ -150,6 +159,7 @@ export class SliceStore {
     await this.#ledger.putSlice(this.#doneRow(header));
     crashPoint('slice-recorded');
     this.#take(file);
+    return { slice, records: header.counts.records, outside: header.outside };
   }
 
   /** Remembers a request that brought nothing, a pause that was asked for included. */
@@ -230,6 +240,9 @@ export class SliceStore {
   }
 
   #take(file: SliceFile): void {
+    const former = this.#done.get(file.header.startMs)?.header;
+    this.#records -= former?.counts.records ?? 0;
+    this.#bytes -= former?.bodyBytes ?? 0;
     this.#done.set(file.header.startMs, file);
     this.#records += file.header.counts.records;
     this.#bytes += file.header.bodyBytes;
@@ -257,6 +270,7 @@ export class SliceStore {
       errorDetail: null,
       seconds: header.seconds,
       updatedAt: header.fetchedAt,
+      outside: header.outside,
     };
   }
 }

@@ -1,6 +1,7 @@
 import type { SliceMode } from '../../core/backfill/types.ts';
 import type { ProductSlug } from '../../core/product.ts';
 import type { RecordCounts } from '../../core/records/counts.ts';
+import type { SourceCheck } from '../../core/records/source-check.ts';
 import type { Day } from '../../core/time/day.ts';
 import type { Gate } from '../../gate/index.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
@@ -29,6 +30,8 @@ export interface DownloadRequest {
   readonly freshRun?: boolean;
   /** Requests that earlier calls of the same stage sent: every figure of requests begins with them. Default 0. */
   readonly requestsBefore?: number;
+  /** Whether the day is compared with the number of records that the source counts. Default false. */
+  readonly verify?: boolean;
 }
 
 export interface DownloadProgress {
@@ -71,6 +74,8 @@ export type DownloadOutcome =
       readonly requests: number;
       /** The artifact was there already, intact. */
       readonly adopted: boolean;
+      /** Against the source's own count; null when it was not compared. */
+      readonly check: SourceCheck | null;
     }
   | {
       /** Every slice was answered with an empty list. */
@@ -79,4 +84,5 @@ export type DownloadOutcome =
       readonly reason: string;
       readonly slices: number;
       readonly requests: number;
+      readonly check: SourceCheck | null;
     };

@@ -97,7 +97,7 @@ export async function surveyDays(
 }
 
 function unknownDay(day: Day): DayFacts {
-  const nothing = { artifact: null, productFile: null, delivery: null, counts: null };
+  const nothing = { artifact: null, productFile: null, delivery: null, counts: null, check: null };
   return { day, download: null, build: null, upload: null, ...nothing };
 }
 

@@ -32,7 +32,7 @@ import { openClientSession, openOwnSession, requireWorkers } from './session.ts'
 import type { Session } from './session.ts';
 import { askAboutFailedDays } from './ask.ts';
 import { findToken, requireToken } from './token.ts';
-import { countersLine, dayTable, failureLines } from './summary.ts';
+import { countersLine, dayTable, differenceLines, failureLines } from './summary.ts';
 
 /** Days started before the history is cut: long ranges stay readable in the web UI and far from the server's limits. */
 const MAX_DAYS_PER_RUN = 250;
@@ -202,7 +202,7 @@ async function conclude(
   } else {
     const table = dayTable(days);
     if (table !== '') context.print(`\n${table}\n`);
-    for (const line of failureLines(result)) context.print(line);
+    for (const line of [...differenceLines(days), ...failureLines(result)]) context.print(line);
     context.print(countersLine(result));
     if (exitCode === EXIT.ok && isIdle(result)) context.print('Everything was done already; no request was sent.');
   }

@@ -29,6 +29,7 @@ export function countersLine(result: RangeResult): string {
     ...(mode === 'process' && { skipped_no_input: skipped.noInput }),
     failed: result.failedDays + skipped.failed,
     not_attempted: result.notAttempted,
+    ...totals.checks,
   };
   const text = Object.entries(counters).map(([name, value]) => `${name}=${value}`);
   const old = skipped.failed > 0 ? ` (${skipped.failed} failed before and not retried: add --retry-failed)` : '';
@@ -47,10 +48,15 @@ export function dayTable(days: readonly DayLine[]): string {
       day.availabilityPct === null ? '' : `${day.availabilityPct.toFixed(1)} %`,
       bytes === null ? '' : formatBytes(bytes),
       seconds.length === 0 ? '' : formatSeconds(seconds.reduce((sum, value) => sum + value, 0)),
+      day.check ?? '',
       isFailed(day) ? '' : (day.deliveredKey ?? day.productPath ?? ''),
     ];
   });
-  const table = formatTable(['day', 'state', 'records', 'available', 'size', 'time', 'product'], rows, [2, 3, 4, 5]);
+  const table = formatTable(
+    ['day', 'state', 'records', 'available', 'size', 'time', 'source count', 'product'],
+    rows,
+    [2, 3, 4, 5],
+  );
   const destinations = new Set(
     days.flatMap(({ deliveredKey, destination }) => (deliveredKey === null ? [] : [destination])),
   );
@@ -70,6 +76,14 @@ function stateWords(day: DayLine): string {
   if (latest === 'SKIPPED_NO_DATA') return 'no data';
   if (latest === 'SKIPPED_NO_INPUT') return 'no input';
   return latest === null ? '' : latest.toLowerCase().replaceAll('_', ' ');
+}
+
+/** Days whose records the source counts otherwise, each with what is known of it: nothing of that passes in silence. */
+export function differenceLines(days: readonly DayLine[]): string[] {
+  return days
+    .filter(({ check }) => check === 'differs')
+    .slice(0, 20)
+    .map(({ day, checkReason }) => `  ${day} differs: ${checkReason ?? 'no reason kept'}`);
 }
 
 export function failureLines(result: RangeResult): string[] {

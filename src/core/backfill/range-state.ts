@@ -5,6 +5,7 @@
 import { ERROR_KINDS } from '../errors.ts';
 import type { ErrorKind } from '../errors.ts';
 import type { ProductSlug } from '../product.ts';
+import type { CheckState } from '../records/source-check.ts';
 import { addDays, countDays } from '../time/day.ts';
 import type { Day } from '../time/day.ts';
 import type { DayFailure, DayResult, PlannedDay, PlanResult, RunMode, RunOptions, SkipCounts, Stage } from './types.ts';
@@ -52,6 +53,8 @@ export interface RangeTotals {
   readonly downloadBytes: number;
   readonly productBytes: number;
   readonly requests: number;
+  /** Days that this run compared with the source's own count, by how they stand; absent until there is one. */
+  readonly checks?: Readonly<Partial<Record<CheckState, number>>>;
   /** Stage seconds of finished days, for the estimate of what is left. */
   readonly busySeconds: number;
 }
@@ -247,6 +250,7 @@ export function applyDayDone(state: RangeState, result: DayResult): void {
     downloadBytes: totals.downloadBytes + (result.downloadBytes ?? 0),
     productBytes: totals.productBytes + (result.productBytes ?? 0),
     requests: totals.requests + (result.requests ?? 0),
+    ...(result.check && { checks: { ...totals.checks, [result.check]: (totals.checks?.[result.check] ?? 0) + 1 } }),
     busySeconds: totals.busySeconds + result.seconds,
   };
 }

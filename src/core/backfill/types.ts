@@ -5,6 +5,7 @@
  */
 import type { ErrorKind } from '../errors.ts';
 import type { ProductSlug } from '../product.ts';
+import type { CheckState } from '../records/source-check.ts';
 import type { Day } from '../time/day.ts';
 
 /** A day's four steps, in order; one activity each. */
@@ -107,6 +108,8 @@ export interface DayResult {
   readonly deliveredTo?: string;
   /** Requests that this run of the day sent to the source. */
   readonly requests?: number;
+  /** How the day stands against the source's own count, when the download compared it. */
+  readonly check?: CheckState;
   /** Sum of the wall-clock seconds of the stages done, as their activities measured them. */
   readonly seconds: number;
   /** Stages that this run of the day brought to an end. */

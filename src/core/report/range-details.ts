@@ -1,5 +1,6 @@
 /** What the web UI shows of a range while it runs: a short page of Markdown, made from its progress alone. */
 import type { RangeProgress } from '../backfill/range-state.ts';
+import { checksText } from '../records/source-check.ts';
 
 /** Rough time left, in minutes, from the stage seconds of finished days; null until one is finished. */
 export function estimatedMinutesLeft(progress: RangeProgress): number | null {
@@ -22,6 +23,8 @@ export function rangeDetails(progress: RangeProgress): string {
     '',
     `Records: ${totals.records.toLocaleString('en-US')} · requests: ${totals.requests.toLocaleString('en-US')} · days at once: ${progress.concurrency}`,
   ];
+  const checks = checksText(totals.checks);
+  if (checks !== '') lines.push(`Days against the source's own count: ${checks}`);
   if (progress.pause) {
     lines.push('', `**Paused by the ${progress.pause.by}**: ${progress.pause.reason}`);
     if (progress.pause.hint) lines.push(progress.pause.hint);

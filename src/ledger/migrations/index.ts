@@ -1,9 +1,11 @@
 /** The schema's history in order. Names are stored in every ledger file: never rename, edit or reorder a released one. */
 import type { Migration } from 'kysely/migration';
 import * as initial from './0001-initial.ts';
+import * as sourceChecks from './0002-source-checks.ts';
 import * as rollUps from './0003-roll-ups.ts';
 
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0001-initial': { up: initial.up },
+  '0002-source-checks': { up: sourceChecks.up },
   '0003-roll-ups': { up: rollUps.up },
 };

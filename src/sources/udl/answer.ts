@@ -64,6 +64,15 @@ export interface SliceData {
   readonly outside: number;
 }
 
+/** How many records a range holds. `uncountable`: this server does not say (no such endpoint, or no number), and why. */
+export type CountAnswer = AnswerFacts &
+  (
+    | { readonly kind: 'counted'; readonly records: number }
+    | { readonly kind: 'uncountable'; readonly why: string }
+    | { readonly kind: 'failed'; readonly failure: SliceFailure }
+    | { readonly kind: 'cancelled' }
+  );
+
 export type SliceAnswer = AnswerFacts &
   (
     | SliceData

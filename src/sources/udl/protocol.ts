@@ -1,7 +1,7 @@
 /** Messages between the source and its threads. */
 import type { ArtifactFormat } from '../../core/product.ts';
 import type { Slice } from '../../core/slices.ts';
-import type { AnswerHeader, SliceAnswer } from './answer.ts';
+import type { AnswerHeader, CountAnswer, SliceAnswer } from './answer.ts';
 
 export interface ThreadSettings {
   /** Scheme, host and port. */
@@ -23,8 +23,16 @@ export interface FetchOrder {
   readonly format: ArtifactFormat;
 }
 
+export interface CountOrder {
+  readonly type: 'count';
+  readonly id: number;
+  /** Path and query. */
+  readonly path: string;
+}
+
 export type ToThread =
   | FetchOrder
+  | CountOrder
   | { readonly type: 'cancel'; readonly id: number }
   /** The memory of a block that nobody needs any more. */
   | { readonly type: 'recycle'; readonly memory: SharedArrayBuffer };
@@ -33,4 +41,5 @@ export type FromThread =
   /** Every second while an order is under way: the thread has not hung. */
   | { readonly type: 'alive' }
   | { readonly type: 'header'; readonly id: number; readonly header: AnswerHeader }
-  | { readonly type: 'answer'; readonly id: number; readonly answer: SliceAnswer };
+  | { readonly type: 'answer'; readonly id: number; readonly answer: SliceAnswer }
+  | { readonly type: 'counted'; readonly id: number; readonly answer: CountAnswer };

@@ -3,18 +3,31 @@ import type { Slice } from '../../core/slices.ts';
 import type { SliceQuery } from './answer.ts';
 
 const RESOURCE = '/udl/spaceenvobservation';
+/** The number of records that the same filters select (UDL §9). */
+const COUNT = `${RESOURCE}/count`;
 
 /** Path and query below the base URL, parameters in the order of UDL-2. */
-export function slicePath({ product, slice }: SliceQuery): string {
-  const parameters: [string, string][] = [
+export function slicePath(query: SliceQuery): string {
+  return pathOf(RESOURCE, [...filters(query), ['sort', 'obTime']]);
+}
+
+/** The same for the number of records that the slice's range and filters select. */
+export function countPath(query: SliceQuery): string {
+  return pathOf(COUNT, filters(query));
+}
+
+function filters({ product, slice }: SliceQuery): [string, string][] {
+  return [
     ['obTime', obTimeRange(slice)],
     ...(product.sensor === 'ALL' ? [] : [['idSensor', product.sensor] as [string, string]]),
     ['source', 'Aerospace'],
     ['dataMode', 'REAL'],
     ['descriptor', product.descriptor],
-    ['sort', 'obTime'],
   ];
-  return `${RESOURCE}?${parameters.map(([name, value]) => `${name}=${encodeValue(value)}`).join('&')}`;
+}
+
+function pathOf(resource: string, parameters: readonly [string, string][]): string {
+  return `${resource}?${parameters.map(([name, value]) => `${name}=${encodeValue(value)}`).join('&')}`;
 }
 
 /** `YYYY-MM-DDTHH:MM:SS.000Z..…`; sub-seconds are cut off, never rounded (UDL-4), unless the slice needs them. */

@@ -1,10 +1,10 @@
-/** The source as the rest of the program sees it: one method that fetches one slice, over a few threads. */
+/** The source as the rest of the program sees it: one method that fetches a slice, one that counts, over a few threads. */
 import { Worker } from 'node:worker_threads';
 import { PipelineError } from '../../core/errors.ts';
 import type { Secret } from '../../core/secret.ts';
-import type { AnswerHeader, SliceAnswer, SliceQuery } from './answer.ts';
-import type { FetchOrder, FromThread, ThreadSettings, ToThread } from './protocol.ts';
-import { slicePath } from './request.ts';
+import type { AnswerHeader, CountAnswer, SliceAnswer, SliceQuery } from './answer.ts';
+import type { CountOrder, FetchOrder, FromThread, ThreadSettings, ToThread } from './protocol.ts';
+import { countPath, slicePath } from './request.ts';
 
 export interface UdlSourceOptions {
   /** Scheme, host, port, and a path in front of `/udl/…` if there is one. */
@@ -36,6 +36,12 @@ export interface UdlSource {
    * @throws PipelineError `invariant_broken` when a thread ends unexpectedly
    */
   fetchSlice(query: SliceQuery, hooks?: FetchHooks): Promise<SliceAnswer>;
+  /**
+   * Asks, once, how many records the server has in the range that the slice asks for, with the server's own idea of its end.
+   *
+   * @throws PipelineError `invariant_broken` when a thread ends unexpectedly
+   */
+  fetchCount(query: SliceQuery, hooks?: FetchHooks): Promise<CountAnswer>;
   /**
    * Takes the memory of an answer's block back for later answers, which overwrite it: the block must not be looked at any more.
    * Without it every answer costs fresh megabytes.
@@ -90,26 +96,37 @@ class ThreadedSource implements UdlSource {
     this.#threads = Array.from({ length: threads }, () => new FetchThread(this.#settings));
   }
 
-  async fetchSlice(query: SliceQuery, { signal, onHeader }: FetchHooks = {}): Promise<SliceAnswer> {
-    const idlest = this.#threads.reduce((best, thread) => (thread.underWay < best.underWay ? thread : best));
+  async fetchSlice(query: SliceQuery, hooks: FetchHooks = {}): Promise<SliceAnswer> {
+    const idlest = this.#idlest();
     const id = (this.#nextId += 1);
-    const answer = idlest.run(
-      {
-        type: 'fetch',
-        id,
-        path: this.#pathPrefix + slicePath(query),
-        slice: query.slice,
-        format: query.product.format,
-      },
-      onHeader,
-    );
-    const cancel = (): void => idlest.cancel(id);
+    const { slice, product } = query;
+    const path = this.#pathPrefix + slicePath(query);
+    const answer = (await this.#run(
+      idlest,
+      { type: 'fetch', id, path, slice, format: product.format },
+      hooks,
+    )) as SliceAnswer;
+    if (answer.kind === 'data') this.#owners.set(answer.block.buffer, idlest);
+    return answer;
+  }
+
+  async fetchCount(query: SliceQuery, hooks: FetchHooks = {}): Promise<CountAnswer> {
+    const id = (this.#nextId += 1);
+    const path = this.#pathPrefix + countPath(query);
+    return (await this.#run(this.#idlest(), { type: 'count', id, path }, hooks)) as CountAnswer;
+  }
+
+  #idlest(): FetchThread {
+    return this.#threads.reduce((best, thread) => (thread.underWay < best.underWay ? thread : best));
+  }
+
+  async #run(thread: FetchThread, order: FetchOrder | CountOrder, { signal, onHeader }: FetchHooks): Promise<Answer> {
+    const answer = thread.run(order, onHeader);
+    const cancel = (): void => thread.cancel(order.id);
     if (signal?.aborted) cancel();
     signal?.addEventListener('abort', cancel, { once: true });
     try {
-      const answered = await answer;
-      if (answered.kind === 'data') this.#owners.set(answered.block.buffer, idlest);
-      return answered;
+      return await answer;
     } finally {
       signal?.removeEventListener('abort', cancel);
     }
@@ -136,8 +153,11 @@ class ThreadedSource implements UdlSource {
  */
 const RESOURCE_LIMITS = { maxYoungGenerationSizeMb: 3 };
 
+/** Of the kind that was asked for. */
+type Answer = SliceAnswer | CountAnswer;
+
 interface Order {
-  readonly resolve: (answer: SliceAnswer) => void;
+  readonly resolve: (answer: Answer) => void;
   readonly reject: (error: Error) => void;
   readonly onHeader: ((header: AnswerHeader) => void) | undefined;
 }
@@ -165,7 +185,7 @@ class FetchThread {
     return this.#orders.size === 0 ? 0 : performance.now() - this.#heardAt;
   }
 
-  run(order: FetchOrder, onHeader: Order['onHeader']): Promise<SliceAnswer> {
+  run(order: FetchOrder | CountOrder, onHeader: Order['onHeader']): Promise<Answer> {
     if (this.#orders.size === 0) this.#heardAt = performance.now();
     return new Promise((resolve, reject) => {
       this.#orders.set(order.id, { resolve, reject, onHeader });

@@ -6,16 +6,27 @@ import { createHash } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import { Secret } from '../../core/secret.ts';
-import type { SliceAnswer, SliceData } from './answer.ts';
+import type { CountAnswer, SliceAnswer, SliceData, SliceFailure } from './answer.ts';
 import { ExchangeError, createPool, exchange } from './exchange.ts';
+import type { ExchangeHeader } from './exchange.ts';
 import { createJudge } from './judge.ts';
-import type { FetchOrder, FromThread, ThreadSettings, ToThread } from './protocol.ts';
+import type { CountOrder, FetchOrder, FromThread, ThreadSettings, ToThread } from './protocol.ts';
 import { BufferPool, RecycledBuffer } from './recycled-buffer.ts';
 import { PayloadError, RecordScanner } from './scan/record-scanner.ts';
 
 /** About two milliseconds of scanning. */
 const RECORDS_PER_STEP = 512;
 const ALIVE_EVERY_MS = 1_000;
+/** Bytes of a count that are looked at: a number and white space. */
+const LONGEST_NUMBER = 64;
+
+interface BrokenFacts {
+  readonly httpStatus: number | null;
+  readonly bodyBytes: number;
+  readonly seconds: number;
+}
+type BrokenAnswer = BrokenFacts &
+  ({ readonly kind: 'cancelled' } | { readonly kind: 'failed'; readonly failure: SliceFailure });
 
 if (!parentPort) throw new Error('src/sources/udl/thread.ts runs as a worker thread only');
 const port = parentPort;
@@ -28,6 +39,7 @@ let lastScan: Promise<unknown> = Promise.resolve();
 
 port.on('message', (message: ToThread) => {
   if (message.type === 'fetch') void serve(message);
+  else if (message.type === 'count') void serveCount(message);
   else if (message.type === 'recycle') buffers.giveBack(new RecycledBuffer(message.memory));
   else underWay.get(message.id)?.abort();
 });
@@ -52,11 +64,49 @@ async function serve(order: FetchOrder): Promise<void> {
   port.postMessage(message);
 }
 
+async function serveCount(order: CountOrder): Promise<void> {
+  const startedAt = performance.now();
+  const abort = new AbortController();
+  underWay.set(order.id, abort);
+  const body = buffers.take();
+  const answer = await count(order, abort.signal, body);
+  buffers.giveBack(body);
+  underWay.delete(order.id);
+  const seconds = (performance.now() - startedAt) / 1_000;
+  port.postMessage({ type: 'counted', id: order.id, answer: { ...answer, seconds } } satisfies FromThread);
+}
+
+async function count(order: CountOrder, signal: AbortSignal, body: RecycledBuffer): Promise<CountAnswer> {
+  try {
+    const header = await send(order, body, signal);
+    const facts = { httpStatus: header.status, bodyBytes: body.length, seconds: 0 };
+    const failure = judge.byHeader(header, body.view());
+    if (failure) {
+      const missing = failure.kind === 'request_rejected' || failure.kind === 'wrong_kind';
+      return missing ? { ...facts, kind: 'uncountable', why: failure.detail } : { ...facts, kind: 'failed', failure };
+    }
+    const text = Buffer.from(body.view().subarray(0, LONGEST_NUMBER)).toString('latin1').trim();
+    if (/^\d{1,15}$/.test(text)) return { ...facts, kind: 'counted', records: Number(text) };
+    const { detail } = judge.wrongKind(header, body.view(), 'the answer is no number of records');
+    return { ...facts, kind: 'uncountable', why: detail };
+  } catch (error) {
+    return afterBrokenExchange(error);
+  }
+}
+
+async function send(
+  order: FetchOrder | CountOrder,
+  body: RecycledBuffer,
+  signal: AbortSignal,
+): Promise<ExchangeHeader> {
+  return await exchange(pool, settings, order.path, body, signal, ({ status, retryAfter, date }) => {
+    port.postMessage({ type: 'header', id: order.id, header: { status, retryAfter, date } } satisfies FromThread);
+  });
+}
+
 async function fetchAndScan(order: FetchOrder, signal: AbortSignal, body: RecycledBuffer): Promise<SliceAnswer> {
   try {
-    const header = await exchange(pool, settings, order.path, body, signal, ({ status, retryAfter, date }) => {
-      port.postMessage({ type: 'header', id: order.id, header: { status, retryAfter, date } } satisfies FromThread);
-    });
+    const header = await send(order, body, signal);
     const facts = { httpStatus: header.status, bodyBytes: body.length, seconds: 0 };
     const failure = judge.byHeader(header, body.view());
     if (failure) return { ...facts, kind: 'failed', failure };
@@ -67,11 +117,16 @@ async function fetchAndScan(order: FetchOrder, signal: AbortSignal, body: Recycl
       return { ...facts, kind: 'failed', failure: judge.wrongKind(header, body.view(), error.message) };
     }
   } catch (error) {
-    if (!(error instanceof ExchangeError)) throw error;
-    const facts = { httpStatus: error.header?.status ?? null, bodyBytes: body.length, seconds: 0 };
-    if (error.kind === 'cancelled') return { ...facts, kind: 'cancelled' };
-    return { ...facts, kind: 'failed', failure: judge.byError(error) };
+    return afterBrokenExchange(error, body.length);
   }
+}
+
+/** @throws what is no trouble of the exchange */
+function afterBrokenExchange(error: unknown, bodyBytes = 0): BrokenAnswer {
+  if (!(error instanceof ExchangeError)) throw error;
+  const facts = { httpStatus: error.header?.status ?? null, bodyBytes, seconds: 0 };
+  if (error.kind === 'cancelled') return { ...facts, kind: 'cancelled' };
+  return { ...facts, kind: 'failed', failure: judge.byError(error) };
 }
 
 /** One scan at a time: several would finish together, each with its memory in use and out of the processor's cache. */

@@ -92,7 +92,8 @@ describe('the artifact', () => {
       requests: 4,
       adopted: false,
     });
-    const { path: _path, outcome: _outcome, requests: _requests, adopted: _adopted, ...facts } = done;
+    const { path: _path, outcome: _outcome, requests: _requests, adopted: _adopted, check, ...facts } = done;
+    expect(check).toBeNull();
     expect(await readManifest(done.path)).toMatchObject({
       kind: 'download',
       product: ONE.product,
@@ -206,6 +207,7 @@ describe('UDL-25, UDL-D1: no data', () => {
         'The source has no QUICKLOOK records of REACH-ALL between 2026-01-01T00:00:00.000Z and 2026-01-02T00:00:00.000Z.',
       slices: 288,
       requests: 288,
+      check: null,
     });
     expect(await readdir(folders.downloads)).toEqual(['.slices']);
     expect([...ledger.rows.values()].every(({ status }) => status === 'empty')).toBe(true);

@@ -223,6 +223,7 @@ describe('UDL-22, SAFE-4: what does not pass sees a bounded number of requests',
       const watched: UdlSource = {
         host: failing.host,
         fetchSlice,
+        fetchCount: (query, hooks) => failing.fetchCount(query, hooks),
         recycle: () => undefined,
         silentMs: () => 0,
         close: async () => {},

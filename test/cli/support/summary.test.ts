@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { countersLine, dayTable, failureLines } from '../../../src/cli/support/summary.ts';
+import { countersLine, dayTable, differenceLines, failureLines } from '../../../src/cli/support/summary.ts';
 import * as range from '../../../src/core/backfill/range-state.ts';
 import type { Stage } from '../../../src/core/backfill/types.ts';
 import { addDays, countDays } from '../../../src/core/time/day.ts';
@@ -118,6 +118,8 @@ function dayLine(changes: Partial<DayLine>): DayLine {
     uploadSeconds: null,
     destination: null,
     deliveredKey: null,
+    check: null,
+    checkReason: null,
     ...changes,
   } as DayLine;
 }
@@ -139,6 +141,7 @@ describe('the table of days', () => {
         productPath: '/ws/x.cdf',
         destination: 'file:///out',
         deliveredKey: 'l1c/x.cdf',
+        check: 'verified',
       }),
       dayLine({ day: addDays(DAY, 1), download: 'SKIPPED_NO_DATA' }),
       dayLine({ day: addDays(DAY, 2), build: 'SKIPPED_NO_INPUT' }),
@@ -147,7 +150,7 @@ describe('the table of days', () => {
       dayLine({ day: addDays(DAY, 5) }),
     ]);
     expect(text.split('\n').slice(2)).toEqual([
-      '2025-09-01  uploaded          1,105,920    100.0 %  42.0 MiB  58.5 s  l1c/x.cdf',
+      '2025-09-01  uploaded          1,105,920    100.0 %  42.0 MiB  58.5 s  verified      l1c/x.cdf',
       '2025-09-02  no data',
       '2025-09-03  no input',
       '2025-09-04  download pending',
@@ -173,4 +176,20 @@ test('failed days: what happened, what to do, at most twenty of them', () => {
   expect(lines).toHaveLength(20);
   expect(lines[0]).toBe('  2025-09-01 build: No records. (input_invalid)\n      → Look.');
   expect(lines[1]).toBe('  2025-09-02 build: No records. (input_invalid)');
+});
+
+describe("days against the source's own count", () => {
+  test('the counters name them once there are some', () => {
+    const of = totals({ done: 3, checks: { verified: 2, differs: 1 } });
+    expect(countersLine(result({ totals: of }))).toContain(' verified=2 differs=1 requests=');
+  });
+
+  test('a day that differs is named with its numbers, others are not', () => {
+    const lines = differenceLines([
+      dayLine({ check: 'verified' }),
+      dayLine({ day: addDays(DAY, 1), check: 'differs', checkReason: 'the source counts 5, 4 are kept' }),
+      dayLine({ day: addDays(DAY, 2), check: 'uncounted', checkReason: 'HTTP 404' }),
+    ]);
+    expect(lines).toEqual(['  2025-09-02 differs: the source counts 5, 4 are kept']);
+  });
 });

@@ -366,3 +366,46 @@ test(
     expect(source.silentMs()).toBe(0);
   },
 );
+
+describe('UDL §9: the number of records', () => {
+  test('is asked for with the same filters below /count, and read from plain text', async () => {
+    server.script = (response) => send(response, 200, ' 1105920\n', { 'content-type': 'text/plain' });
+    expect(await source.fetchCount(QUERY)).toMatchObject({ kind: 'counted', records: 1_105_920, httpStatus: 200 });
+    expect(server.seen[0]?.url).toMatch(
+      /^\/udl\/spaceenvobservation\/count\?obTime=2026-01-01T00:00:00.000Z\.\.2026-01-01T00:05:00.000Z&/,
+    );
+    expect(server.seen[0]?.url).not.toContain('sort=');
+  });
+
+  test.for<[string, Script]>([
+    ['404', (response) => send(response, 404, '{"error":"nothing here"}')],
+    ['405', (response) => send(response, 405, 'no')],
+    ['501', (response) => send(response, 501, 'no')],
+    ['a list', (response) => sendJson(response, [RECORD])],
+    ['a negative number', (response) => send(response, 200, '-1')],
+    ['a fraction', (response) => send(response, 200, '1.5')],
+    ['nothing', (response) => send(response, 200, '')],
+    ['a page', (response) => send(response, 200, '<html>12</html>', { 'content-type': 'text/html' })],
+  ])('%s: this server does not count, which is no failure', async ([, script]) => {
+    server.script = script;
+    const answer = await source.fetchCount(QUERY);
+    expect(answer).toMatchObject({ kind: 'uncountable', why: expect.stringContaining('127.0.0.1') as string });
+  });
+
+  test.for([401, 408, 429, 500, 503])('%i is a failure like that of a slice', async (status) => {
+    server.script = (response) => send(response, status, 'no', { 'retry-after': '7' });
+    const headers: number[] = [];
+    const answer = await source.fetchCount(QUERY, { onHeader: (header) => headers.push(header.status) });
+    expect(answer).toMatchObject({ kind: 'failed', httpStatus: status, failure: { retryAfter: '7' } });
+    expect(headers).toEqual([status]);
+  });
+
+  test('may be cancelled', async () => {
+    server.script = () => undefined;
+    const abort = new AbortController();
+    const answer = source.fetchCount(QUERY, { signal: abort.signal });
+    await expect.poll(() => server.seen.length, PATIENCE).toBe(1);
+    abort.abort(new Error('enough'));
+    expect(await answer).toMatchObject({ kind: 'cancelled' });
+  });
+});

@@ -1,0 +1,101 @@
+/**
+ * Questions beside the download itself: the source's count of a range, and a slice once more. Each is one request through the
+ * gate. A pause that the source asks for is waited out; what else fails is the caller's to judge, and never ends a day.
+ */
+import { PipelineError } from '../../core/errors.ts';
+import type { Product } from '../../core/product.ts';
+import type { Slice } from '../../core/slices.ts';
+import type { Permit } from '../../gate/index.ts';
+import type { AnswerHeader, CountAnswer, SliceAnswer } from '../../sources/udl/index.ts';
+import { askInHalves } from './capped-slice.ts';
+import { release, reportHeader } from './pass.ts';
+import type { DownloadDependencies } from './types.ts';
+
+/** The source does not count (no such endpoint, or no number): it need not be asked again. */
+export class Uncountable extends Error {}
+/** The source did not answer this time. */
+export class Unanswered extends Error {}
+
+export interface QuestionHooks {
+  readonly signal: AbortSignal | undefined;
+  /** A request leaves now. */
+  readonly onRequest: () => void;
+}
+
+type Answered = Exclude<SliceAnswer, { kind: 'failed' | 'cancelled' }>;
+
+export class SourceQuestions {
+  readonly #deps: DownloadDependencies;
+  readonly #product: Product;
+  readonly #hooks: QuestionHooks;
+
+  constructor(deps: DownloadDependencies, product: Product, hooks: QuestionHooks) {
+    this.#deps = deps;
+    this.#product = product;
+    this.#hooks = hooks;
+  }
+
+  /** @throws Uncountable; Unanswered; what the gate throws; the signal's reason */
+  async count(range: Slice): Promise<number> {
+    const answer = await this.#answered((permit) =>
+      this.#exchange(permit, (hooks) => this.#deps.source.fetchCount({ product: this.#product, slice: range }, hooks)),
+    );
+    if (answer.kind === 'uncountable') throw new Uncountable(answer.why);
+    return answer.records;
+  }
+
+  /** The slice's answer, in halves when it may have been cut. @throws as `count` */
+  async slice(slice: Slice): Promise<Answered> {
+    return await this.#answered((permit) => this.#whole(slice, permit));
+  }
+
+  async #whole(slice: Slice, permit: Permit): Promise<SliceAnswer> {
+    return await askInHalves(slice, await this.#one(slice, permit), {
+      format: this.#product.format,
+      ask: async (half) => this.#one(half, await this.#deps.gate.acquire(this.#hooks.signal)),
+      recycle: (block) => this.#deps.source.recycle(block),
+    });
+  }
+
+  #one(slice: Slice, permit: Permit): Promise<SliceAnswer> {
+    return this.#exchange(permit, (hooks) => this.#deps.source.fetchSlice({ product: this.#product, slice }, hooks));
+  }
+
+  /** Asks until the source says something else than to wait. */
+  async #answered<A extends SliceAnswer | CountAnswer>(
+    ask: (permit: Permit) => Promise<A>,
+  ): Promise<Exclude<A, { kind: 'failed' | 'cancelled' }>> {
+    for (;;) {
+      const answer = await ask(await this.#deps.gate.acquire(this.#hooks.signal));
+      if (answer.kind === 'cancelled') {
+        this.#hooks.signal?.throwIfAborted();
+        throw new Unanswered('the source was closed');
+      }
+      if (answer.kind !== 'failed') return answer as Exclude<A, { kind: 'failed' | 'cancelled' }>;
+      const { kind, detail } = answer.failure;
+      if (kind === 'auth_rejected') throw this.#deps.gate.refusal() ?? new PipelineError('auth_rejected', detail);
+      if (kind !== 'rate_limited') throw new Unanswered(detail);
+      this.#deps.log?.warn({ kind, detail }, 'the source asks for a pause');
+    }
+  }
+
+  async #exchange<A extends SliceAnswer | CountAnswer>(
+    permit: Permit,
+    send: (hooks: { signal?: AbortSignal; onHeader: (header: AnswerHeader) => void }) => Promise<A>,
+  ): Promise<A> {
+    const { signal, onRequest } = this.#hooks;
+    onRequest();
+    let answer: A;
+    try {
+      const onHeader = (header: AnswerHeader): void => reportHeader(permit, header);
+      answer = await send(signal ? { signal, onHeader } : { onHeader });
+    } catch (error) {
+      permit.release({ kind: 'cancelled' });
+      throw error;
+    }
+    if (answer.kind === 'cancelled') permit.release({ kind: 'cancelled' });
+    else if (answer.kind === 'failed') release(permit, answer.failure, answer.httpStatus);
+    else permit.release({ kind: 'success' });
+    return answer;
+  }
+}
