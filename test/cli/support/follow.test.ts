@@ -103,6 +103,21 @@ describe('a range that ended without a result', () => {
     });
   });
 
+  test('in our words, not in those of a library below them', async () => {
+    const cause = ApplicationFailure.create({
+      message: 'There is no such bucket.',
+      type: 'config_invalid',
+      cause: ApplicationFailure.create({ message: 'NotFound', type: 'S3ServiceException' }),
+    });
+    const ends = async (): Promise<never> => {
+      throw new WorkflowFailedError('failed', cause, 'NON_RETRYABLE_FAILURE');
+    };
+    await expect(follow({ ends, open: [progress()] })).rejects.toMatchObject({
+      kind: 'config_invalid',
+      message: `The range ${RANGE_ID} ended without a result: There is no such bucket.`,
+    });
+  });
+
   test('without a hint of its own it says where to look', async () => {
     const ends = async (): Promise<never> => {
       throw new WorkflowFailedError('cancelled', undefined, 'NON_RETRYABLE_FAILURE');

@@ -1,46 +1,25 @@
 /** The token from AWS Secrets Manager: the real client against a small server that speaks the service's protocol. */
-import { createServer } from 'node:http';
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
 import { inspect } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import type { PipelineError } from '../../../src/core/errors.ts';
 import { tokenFromSecretsManager } from '../../../src/sources/udl/token.ts';
+import { startSecretsManager } from '../../support/secrets-manager.ts';
+import type { SecretsManager } from '../../support/secrets-manager.ts';
 
 const ARN = 'arn:aws:secretsmanager:eu-central-1:123456789012:secret:udl-AbCdEf';
 const TOKEN = 'Basic c2VjcmV0LXVzZXI6dmVyeS1zZWNyZXQ=';
 
-/** What the service answers next. */
-let answer: { status: number; body: object; type?: string };
-let asked: { target: string | undefined; body: unknown; authorization: string | undefined }[] = [];
-let server: Server;
-let endpoint: string;
+let service: SecretsManager;
 
 beforeAll(async () => {
-  server = createServer((request, response) => void serve(request, response)).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  service = await startSecretsManager();
 });
 
-async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const text = await readAll(request);
-  const { 'x-amz-target': target, authorization } = request.headers;
-  asked.push({ target: String(target), body: JSON.parse(text), authorization });
-  const headers = {
-    'content-type': 'application/x-amz-json-1.1',
-    ...(answer.type && { 'x-amzn-errortype': answer.type }),
-  };
-  response.writeHead(answer.status, headers).end(JSON.stringify(answer.body));
-}
-
-afterAll(() => {
-  server.close();
-});
+afterAll(() => service.close());
 
 beforeEach(() => {
-  asked = [];
-  vi.stubEnv('AWS_ENDPOINT_URL_SECRETS_MANAGER', endpoint);
+  service.requests.length = 0;
+  vi.stubEnv('AWS_ENDPOINT_URL_SECRETS_MANAGER', service.endpoint);
   vi.stubEnv('AWS_ACCESS_KEY_ID', 'an-account');
   vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'its-key');
   vi.stubEnv('AWS_EC2_METADATA_DISABLED', 'true');
@@ -53,14 +32,9 @@ afterEach(() => {
   vi.unstubAllEnvs();
 });
 
-async function readAll(request: IncomingMessage): Promise<string> {
-  let text = '';
-  for await (const piece of request) text += String(piece);
-  return text;
-}
-
 function holds(SecretString: string | undefined, more: object = {}): void {
-  answer = { status: 200, body: { ARN, Name: 'udl', ...(SecretString !== undefined && { SecretString }), ...more } };
+  const text = SecretString !== undefined && { SecretString };
+  service.setAnswer({ status: 200, body: { ARN, Name: 'udl', ...text, ...more } });
 }
 
 async function refusal(region: string | null = 'eu-central-1'): Promise<PipelineError> {
@@ -75,7 +49,7 @@ test('UDL-7: GetSecretValue of the ARN, key basicauth, verbatim', async () => {
   const token = await tokenFromSecretsManager({ arn: ARN, region: 'eu-central-1' });
   expect(token.reveal()).toBe(TOKEN);
   expect(inspect(token, { showHidden: true })).not.toContain('c2VjcmV0');
-  expect(asked).toMatchObject([{ target: 'secretsmanager.GetSecretValue', body: { SecretId: ARN } }]);
+  expect(service.requests).toMatchObject([{ target: 'secretsmanager.GetSecretValue', body: { SecretId: ARN } }]);
 });
 
 test('UDL-8: the region given signs the request, else that of the environment', async () => {
@@ -83,8 +57,8 @@ test('UDL-8: the region given signs the request, else that of the environment', 
   await tokenFromSecretsManager({ arn: ARN, region: 'eu-north-1' });
   vi.stubEnv('AWS_REGION', 'us-west-2');
   await tokenFromSecretsManager({ arn: ARN, region: null });
-  expect(asked[0]?.authorization).toContain('/eu-north-1/secretsmanager/');
-  expect(asked[1]?.authorization).toContain('/us-west-2/secretsmanager/');
+  expect(service.requests[0]?.authorization).toContain('/eu-north-1/secretsmanager/');
+  expect(service.requests[1]?.authorization).toContain('/us-west-2/secretsmanager/');
 });
 
 test.for<[string, string | undefined, RegExp]>([
@@ -114,7 +88,7 @@ test.for<[string, number, RegExp, RegExp]>([
   ['InvalidSignatureException', 400, /signature is not right/, /AWS_SECRET_ACCESS_KEY/],
   ['InvalidRequestException', 400, /being deleted/, /Restore/],
 ])('UDL-D13: %s is a configuration error in words, with what to do', async ([type, status, what, hint]) => {
-  answer = { status, type, body: { __type: type, message: 'the words of the service' } };
+  service.setAnswer({ status, type, body: { __type: type, message: 'the words of the service' } });
   const error = await refusal();
   expect(error).toMatchObject({ kind: 'config_invalid', hint: expect.stringMatching(hint) });
   expect(error.message).toMatch(what);
@@ -125,7 +99,7 @@ test('UDL-D13: no region: named, with the one that the ARN tells', async () => {
   const error = await refusal(null);
   expect(error).toMatchObject({ kind: 'config_invalid', message: expect.stringContaining('no AWS region is known') });
   expect(error.hint).toContain('--aws-region eu-central-1');
-  expect(asked).toEqual([]);
+  expect(service.requests).toEqual([]);
 });
 
 test('UDL-D13: no credentials', async () => {
