@@ -17,6 +17,7 @@ import { addProcessCommand } from './process.ts';
 import { addResumeCommand } from './resume.ts';
 import { addRetryFailedCommand } from './retry-failed.ts';
 import { addRunCommand } from './run.ts';
+import { addSelftestCommand } from './selftest.ts';
 import { addSimulatorCommand } from './simulator.ts';
 import { addStatusCommand } from './status.ts';
 import { createContext } from './support/context.ts';
@@ -43,6 +44,7 @@ const COMMANDS = [
   addDevCommand,
   addWorkerCommand,
   addCdfCommand,
+  addSelftestCommand,
   addSimulatorCommand,
   addDemoCommand,
 ];
