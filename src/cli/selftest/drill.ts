@@ -171,7 +171,7 @@ class Course {
 
   /** For a drill that came to no end. */
   endAll(): void {
-    for (const { pid, how } of this.#processes) if (how() === null) killTree(pid);
+    for (const started of this.#processes) if (started.how() === null) killTree(started.pid);
   }
 
   #start(...args: Parameters<RunPlace['start']>): Started {
@@ -272,14 +272,25 @@ async function requestDifferences(
   if (again.length > 0) {
     told.push(`${again.length} slices asked again that were on disk at a kill, such as ${again[0]?.range}`);
   }
-  const { begunInCooldown } = await source.stats();
-  if (begunInCooldown > 0) told.push(`${begunInCooldown} requests begun inside a cooldown`);
+  const early = requests.filter(({ inCooldown }) => inCooldown);
+  if (early.length > 0) {
+    told.push(
+      `${early.length} requests begun inside a cooldown: ${early.map((each) => sincePause(each, requests)).join(', ')}`,
+    );
+  }
   const faults = requests.filter(({ fault }) => fault !== undefined).length;
   const most = undisturbed.dataRequests + faults + length * MOST_REQUESTS_AT_ONCE * DAYS_AT_ONCE;
   if (requests.length > most || requests.length < undisturbed.dataRequests) {
     told.push(`${requests.length} requests, expected ${undisturbed.dataRequests} to ${most}`);
   }
   return told;
+}
+
+/** `+310 ms` since the latest 429 before the request had gone out. */
+function sincePause({ atMs }: SeenRequest, requests: readonly SeenRequest[]): string {
+  const pauses = requests.filter(({ status, atMs: begunMs }) => status === 429 && begunMs < atMs);
+  const latest = Math.max(...pauses.map((pause) => pause.atMs + (pause.durationMs ?? 0)).filter((ms) => ms < atMs));
+  return `+${Math.round(atMs - latest)} ms`;
 }
 
 function countFaults(requests: readonly SeenRequest[]): Record<string, number> {

@@ -12,10 +12,7 @@ const PROGRAM = fileURLToPath(new URL('../main.ts', import.meta.url));
 export const MOST_REQUESTS_AT_ONCE = 4;
 export const DAYS_AT_ONCE = 2;
 
-const PACING = [
-  ...['--max-concurrent-requests', String(MOST_REQUESTS_AT_ONCE)],
-  ...['--initial-rate', '1000', '--max-rate', '1000'],
-];
+const PACING = `--max-concurrent-requests ${MOST_REQUESTS_AT_ONCE} --initial-rate 1000 --max-rate 1000`.split(' ');
 
 export interface RunPlace {
   readonly dir: string;
@@ -51,16 +48,15 @@ export function makeRunPlace(
     REACHBACK_PASS_WAIT_MS: '20',
     NO_COLOR: '1',
   };
+  const dates = ['--start-date', shape.first, '--end-date', shape.last];
+  const folders = ['--workspace', workspace, '--upload-to', pathToFileURL(delivered).href, '--no-space-check'];
+  const pace = ['--concurrency', String(DAYS_AT_ONCE), ...PACING];
   let started = 0;
   return {
     dir,
     workspace,
     delivered,
-    runArguments: [
-      ...['run', '--start-date', shape.first, '--end-date', shape.last, ...shape.flags],
-      ...['--workspace', workspace, '--upload-to', pathToFileURL(delivered).href],
-      ...['--concurrency', String(DAYS_AT_ONCE), '--no-space-check', ...PACING],
-    ],
+    runArguments: ['run', ...dates, ...shape.flags, ...folders, ...pace],
     workerArguments: ['worker', '--workspace', workspace, ...PACING],
     serverArguments: ['dev', '--no-worker', '--workspace', workspace, '--json'],
     start(args, crashPoint) {

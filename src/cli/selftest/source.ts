@@ -11,7 +11,6 @@ const SIMULATOR = fileURLToPath(new URL('../../../simulator/main.ts', import.met
 export interface SourceStats {
   readonly requests: number;
   readonly byEndpoint: Readonly<Record<string, number>>;
-  readonly begunInCooldown: number;
   readonly slicesAnswered: number;
   readonly repeatedAnswers: number;
 }
@@ -21,6 +20,10 @@ export interface SeenRequest {
   readonly endpoint: string;
   /** `a..b`; absent for requests that have none. */
   readonly range?: string;
+  /** Arrival, milliseconds of the simulator's clock; `durationMs` is absent while it is under way. */
+  readonly atMs: number;
+  readonly durationMs?: number;
+  readonly status?: number;
   readonly inCooldown: boolean;
   readonly fault?: string;
 }
