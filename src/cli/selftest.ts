@@ -8,6 +8,7 @@ import { PipelineError } from '../core/errors.ts';
 import { ensureTemporalBinary } from '../embedded/temporal-binary.ts';
 import { drill, undisturbedRun } from './selftest/drill.ts';
 import type { DrillResult, DrillSettings, Undisturbed } from './selftest/drill.ts';
+import { endWithThisProcess } from './selftest/processes.ts';
 import { scenarioOf } from './selftest/scenario.ts';
 import { differenceLines, seedLine, summaryLines } from './selftest/summary.ts';
 import type { CliContext } from './support/context.ts';
@@ -37,6 +38,7 @@ export function addSelftestCommand(program: Command, context: CliContext, end: (
           hint: 'Run it on Linux, for instance in the container image.',
         });
       }
+      endWithThisProcess();
       const dir =
         given.dir === undefined
           ? await mkdtemp(join(tmpdir(), 'reachback-selftest-'))

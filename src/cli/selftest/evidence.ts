@@ -17,8 +17,8 @@ export interface Evidence {
   readonly untidy: readonly string[];
 }
 
-/** Tables about this machine's writing, not about days. */
-const TECHNICAL = /^(kysely_.*|telemetry_exports)$/;
+/** Tables about this machine's writing and about what the source did wrong, not about days. */
+const APART = /^(kysely_.*|telemetry_exports|request_failures)$/;
 /** Different from run to run: times, ids, and how often a source failed. */
 const VOLATILE = /^(seq|id|run_id|workflow_run_id|mtime_ms|superseded_by|failures)$|(_at|seconds)$/;
 const MOST_ATTEMPTS = 100_000;
@@ -42,7 +42,7 @@ export async function collectEvidence(place: RunPlace): Promise<Evidence> {
   }
   const rows = new Map<string, string[]>();
   for (const [table, content] of Object.entries(readLedgerContent(workspace.ledgerPath))) {
-    if (TECHNICAL.test(table)) continue;
+    if (APART.test(table)) continue;
     rows.set(table, content.map((row) => withoutVolatile(row).replaceAll(place.dir, '<dir>')).toSorted());
   }
   if (!(await telemetryIsTheLedgers(workspace))) untidy.push('the telemetry CSV is not what the ledger holds');

@@ -20,6 +20,12 @@ process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL');
 });
 
+/** From now on an interrupted drill ends its processes too. */
+export function endWithThisProcess(): void {
+  process.once('SIGINT', () => process.exit(130));
+  process.once('SIGTERM', () => process.exit(143));
+}
+
 /** Starts the running program with other arguments; its output is appended to `logPath`. */
 export function startProgram(
   args: readonly string[],
