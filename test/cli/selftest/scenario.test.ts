@@ -1,14 +1,14 @@
-import fc from 'fast-check';
+import { assert, integer, property } from 'fast-check';
 import { expect, test } from 'vitest';
 import { checkPlan } from '../../../simulator/faults/plan.ts';
 import { scenarioOf } from '../../../src/cli/selftest/scenario.ts';
 import { CRASH_POINTS } from '../../../src/storage/crash-point.ts';
 
-const seeds = fc.integer({ min: 0, max: 2 ** 40 });
+const seeds = integer({ min: 0, max: 2 ** 40 });
 
 test('a seed means the same every time, and something the program and the simulator can do', () => {
-  fc.assert(
-    fc.property(seeds, (seed) => {
+  assert(
+    property(seeds, (seed) => {
       const scenario = scenarioOf(seed);
       expect(scenarioOf(seed)).toEqual(scenario);
       expect(() => checkPlan({ seed: 1, rules: scenario.faults })).not.toThrow();
