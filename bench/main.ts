@@ -5,7 +5,9 @@ import { benchBuild } from './cases/build.ts';
 import { benchDay } from './cases/day.ts';
 import { benchFloor } from './cases/floor.ts';
 import { benchLedger } from './cases/ledger.ts';
+import { benchPacing } from './cases/pacing.ts';
 import { benchPlan } from './cases/plan.ts';
+import { benchRange } from './cases/range.ts';
 import { benchWrite } from './cases/write.ts';
 import { figure, table } from './support/figures.ts';
 import type { Figure } from './support/figures.ts';
@@ -20,29 +22,37 @@ const CASES: Readonly<Record<string, (ground: Ground) => Promise<Figure[]>>> = {
   write: benchWrite,
   plan: benchPlan,
   ledger: benchLedger,
+  pacing: benchPacing,
+  range: benchRange,
 };
+/** Not among those that run when none is named: they take a minute and a quarter of an hour. */
+const ONLY_BY_NAME = new Set(['pacing', 'range']);
 /** The simulator keeps every day in memory, about 1 GB each. */
-const MOST_DAYS = 8;
+const MOST_DAYS = 10;
+/** The range begins in 2015 and ends before today. */
+const MOST_TINY_DAYS = 3_653;
 /** Work of others on the machine above which figures say little. */
 const QUIET_LOAD = 1.5;
 
 interface Flags {
   readonly days: number;
+  readonly tinyDays: number;
   readonly dir: string;
   readonly json?: boolean;
 }
 
 const program = new Command('bench')
   .description('Measurements beside their floors, as ratios of one run; see bench/README.md.')
-  .addArgument(new Argument('[which...]', 'cases; all without').choices(Object.keys(CASES)))
-  .option('--days <n>', 'full-size days in the case "day"', wholeNumber, 1)
+  .addArgument(new Argument('[which...]', 'cases; all but pacing and range without').choices(Object.keys(CASES)))
+  .option('--days <n>', 'full-size days in the cases "day" and "pacing"', wholeNumber, 1)
+  .option('--tiny-days <n>', 'days in the case "range"', tinyDays, 3_653)
   .option('--dir <dir>', 'where the temporary folder goes', tmpdir())
   .option('--json', 'figures as JSON on standard output, the table on standard error');
 program.parse();
 const flags = program.opts<Flags>();
 const which = (program.processedArgs as [string[]])[0];
 
-const ground = new Ground(flags.dir, flags.days, (text) => void process.stderr.write(`· ${text}\n`));
+const ground = new Ground(flags.dir, flags, (text) => void process.stderr.write(`· ${text}\n`));
 for (const [signal, code] of [
   ['SIGINT', 130],
   ['SIGTERM', 143],
@@ -59,7 +69,7 @@ if (startLoad > QUIET_LOAD) ground.say(`load average ${startLoad.toFixed(1)}: ot
 try {
   const figures: Figure[] = [];
   for (const [name, bench] of Object.entries(CASES)) {
-    if (which.length === 0 || which.includes(name)) figures.push(...(await bench(ground)));
+    if (which.length === 0 ? !ONLY_BY_NAME.has(name) : which.includes(name)) figures.push(...(await bench(ground)));
   }
   const walls = ground.floors.map(({ wallS }) => wallS);
   if (walls.length > 1) {
@@ -82,7 +92,15 @@ function show(figures: readonly Figure[]): void {
 }
 
 function wholeNumber(text: string): number {
+  return boundedNumber(text, MOST_DAYS);
+}
+
+function tinyDays(text: string): number {
+  return boundedNumber(text, MOST_TINY_DAYS);
+}
+
+function boundedNumber(text: string, most: number): number {
   const value = Number(text);
-  if (Number.isInteger(value) && value >= 1 && value <= MOST_DAYS) return value;
-  throw new InvalidArgumentError(`Expected a whole number of 1 to ${MOST_DAYS}.`);
+  if (Number.isInteger(value) && value >= 1 && value <= most) return value;
+  throw new InvalidArgumentError(`Expected a whole number of 1 to ${most}.`);
 }

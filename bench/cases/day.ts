@@ -18,7 +18,10 @@ const LEAST_THREAD_CPU_S = 0.1;
 /** Moments of a blocked event loop that are told. */
 const WORST_TOLD = 8;
 
-interface DayRun {
+export interface DayRun {
+  /** From the first request to the last one. */
+  readonly requestsS: number;
+  readonly requests: number;
   /** From the start of the process to the first request at the source. */
   readonly startUpS: number;
   /** From the first request to the last product at its destination. */
@@ -32,7 +35,7 @@ interface DayRun {
 
 export async function benchDay(ground: Ground): Promise<Figure[]> {
   const days = ground.days.length;
-  const { result, floor } = await ground.betweenFloors(() => runDays(ground));
+  const { result, floor } = await ground.betweenFloors(() => runDays(ground, OPEN_GATE));
   const { startUpS, workS, endS, longestDelayMs, usage } = result;
   const wall = { what: 'floor', value: floor.wallS };
   const each = days === 1 ? 'wall of the day' : `wall per day, ${days} days`;
@@ -57,7 +60,8 @@ export async function benchDay(ground: Ground): Promise<Figure[]> {
   ];
 }
 
-async function runDays(ground: Ground): Promise<DayRun> {
+/** Sends all days through the program. @param gate - its pacing flags */
+export async function runDays(ground: Ground, gate: readonly string[]): Promise<DayRun> {
   const source = await ground.source();
   const folder = ground.folder('run');
   const workspace = join(folder, 'workspace');
@@ -69,9 +73,10 @@ async function runDays(ground: Ground): Promise<DayRun> {
   let watch: ReturnType<typeof watchTree> | undefined;
   const range = ['--start-date', ground.days[0]!, '--end-date', ground.days.at(-1)!, '--concurrency', '2'];
   const places = ['--workspace', workspace, '--upload-to', pathToFileURL(delivered).href];
-  const { startedMs, endedMs } = await run(REACHBACK, ['run', ...range, ...places, '--profile', 'istp', ...OPEN_GATE], {
+  const { startedMs, endedMs } = await run(REACHBACK, ['run', ...range, ...places, '--profile', 'istp', ...gate], {
     env: {
       ...programEnvironment(source.url),
+      XDG_STATE_HOME: join(folder, 'state'),
       BENCH_LOOP_FILE: loopFile,
       NODE_OPTIONS: `--import=${pathToFileURL(PROBE).href}`,
     },
@@ -90,6 +95,8 @@ async function runDays(ground: Ground): Promise<DayRun> {
   const longestDelayMs = longestDelay(ground, loopFile, requests.firstMs, deliveredMs);
   rmSync(folder, { recursive: true, force: true });
   return {
+    requestsS: (requests.lastMs - requests.firstMs) / 1_000,
+    requests: requests.count,
     startUpS: (requests.firstMs - startedMs) / 1_000,
     workS: (deliveredMs - requests.firstMs) / 1_000,
     endS: (endedMs - deliveredMs) / 1_000,

@@ -32,6 +32,8 @@ export interface BuildFigures {
 
 export class Ground {
   readonly days: readonly Day[];
+  /** Length of the range of tiny days. */
+  readonly tinyDays: number;
   /** All floors of this run, in order. */
   readonly floors: FloorFigures[] = [];
   readonly #folder: string;
@@ -43,13 +45,18 @@ export class Ground {
   #isFloorFresh = false;
 
   /** @param dir - where the temporary folder goes; leftovers of killed runs there are removed */
-  constructor(dir: string, days: number, say: (text: string) => void) {
+  constructor(
+    dir: string,
+    { days, tinyDays }: { readonly days: number; readonly tinyDays: number },
+    say: (text: string) => void,
+  ) {
     removeLeftovers(dir);
     const { bavail, bsize } = statfsSync(dir);
     const needed = SPARE_BYTES + days * BYTES_PER_DAY;
     if (bavail * bsize < needed) {
       throw new Error(`${dir} has ${gb(bavail * bsize)} free, ${gb(needed)} are needed: name another folder by --dir.`);
     }
+    this.tinyDays = tinyDays;
     this.days = Array.from({ length: days }, (_, index) => addDays(FIRST_DAY, index));
     this.#folder = mkdtempSync(join(dir, `${PREFIX}${process.pid}-`));
     this.#say = say;

@@ -20,6 +20,8 @@ export interface TreeUsage {
   readonly rootPeakMiB: number;
   /** Highest sum of resident sets, shared pages counted in each; with and without the Temporal server. */
   readonly treePeakMiB: number;
+  /** Resident set of the root process over time, oldest first. */
+  readonly rootMiB: readonly number[];
   readonly treePeakWithTemporalMiB: number;
 }
 
@@ -33,12 +35,15 @@ interface Seen {
 export function watchTree(root: number): { end(): TreeUsage } {
   const cpu = new Map<number, Seen>();
   const threads = new Map<number, ThreadSeen>();
+  const rootMiB: number[] = [];
   let rootPeakMiB = 0;
   let treePeakMiB = 0;
   let treePeakWithTemporalMiB = 0;
   const look = (): void => {
     const now = processTree(root);
     for (const [pid, seen] of now) cpu.set(pid, seen);
+    const rootNow = now.get(root)?.rssMiB ?? 0;
+    if (rootNow > 0) rootMiB.push(rootNow);
     for (const [id, seen] of threadsOf(root)) threads.set(id, seen);
     rootPeakMiB = Math.max(rootPeakMiB, peakOf(root));
     const sum = (all: boolean): number =>
@@ -57,6 +62,7 @@ export function watchTree(root: number): { end(): TreeUsage } {
         cpuS: total(false),
         temporalCpuS: total(true),
         threadCpuS: byName(threads.values()),
+        rootMiB,
         rootPeakMiB,
         treePeakMiB,
         treePeakWithTemporalMiB,

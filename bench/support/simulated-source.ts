@@ -21,9 +21,20 @@ export interface SimulatedSource {
   stop(): Promise<void>;
 }
 
-export async function startSource(days: readonly Day[]): Promise<SimulatedSource> {
+/**
+ * @param days - in memory when this returns
+ * @param options - further ones of the simulator
+ */
+export async function startSource(days: readonly Day[], options: readonly string[] = []): Promise<SimulatedSource> {
   const cacheMib = days.length * MIB_PER_DAY + SPARE_MIB;
-  const { child, stop } = start(process.execPath, [SIMULATOR, '--port', '0', '--cache-mib', String(cacheMib)]);
+  const { child, stop } = start(process.execPath, [
+    SIMULATOR,
+    '--port',
+    '0',
+    '--cache-mib',
+    String(cacheMib),
+    ...options,
+  ]);
   try {
     const url = await readyUrl(child.stdout);
     const pool = new Pool(url, { connections: 4, pipelining: 1 });
