@@ -1,4 +1,4 @@
-/** Records the histories that the replay test holds workflow code to: `npm run histories:record`. */
+/** Records the histories that the replay test holds workflow code to: `npm run histories:record [-- scenario …]`, default all. */
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -13,7 +13,8 @@ process.env['TEMPORAL_CLI_PATH'] = (await ensureTemporalBinary(process.env)).pat
 const env = await startTestServer();
 try {
   await mkdir(folder, { recursive: true });
-  for (const name of Object.keys(SCENARIOS)) {
+  const asked = process.argv.slice(2);
+  for (const name of asked.length > 0 ? asked : Object.keys(SCENARIOS)) {
     const former = (await readdir(folder)).filter((file) => file.startsWith(`${name}.`));
     for (const run of await playScenario(env, name)) {
       const file = `${run.name}.json`;

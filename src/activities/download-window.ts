@@ -9,6 +9,7 @@ import type { ActivityDependencies } from './dependencies.ts';
 import { secondsSince, stageAttempt } from './dependencies.ts';
 import { discardSlices, downloadDay } from './download/index.ts';
 import { withHeartbeat } from './heartbeat.ts';
+import type { TellOfPause } from './long-pause.ts';
 import type { DayAttempt, StageResult } from './types.ts';
 
 /**
@@ -17,7 +18,11 @@ import type { DayAttempt, StageResult } from './types.ts';
  * @throws ApplicationFailure `source_unavailable` when slices are missing after this pass (the engine tries again), and
  *   the kinds that give the day up or stop the run
  */
-export async function downloadWindow(deps: ActivityDependencies, dayAttempt: DayAttempt): Promise<StageResult> {
+export async function downloadWindow(
+  deps: ActivityDependencies,
+  dayAttempt: DayAttempt,
+  tellOfPause: TellOfPause,
+): Promise<StageResult> {
   const silence = (): number => deps.source?.silentMs() ?? 0;
   return await withHeartbeat(async (signal, tell) => {
     const startedAt = performance.now();
@@ -55,7 +60,12 @@ export async function downloadWindow(deps: ActivityDependencies, dayAttempt: Day
             ...(waiting && { waiting }),
           }),
       },
-    ).finally(() => gate.keep());
+    )
+      .catch(async (error: unknown) => {
+        await tellOfPause(dayAttempt.range, gate);
+        throw error;
+      })
+      .finally(() => gate.keep());
     const seconds = secondsSince(startedAt);
     const noteCheck = async (artifactSha256: string | null): Promise<Pick<StageResult, 'check'>> => {
       const { check } = outcome;

@@ -10,15 +10,17 @@ import type { ActivityDependencies } from './dependencies.ts';
 import { downloadWindow } from './download-window.ts';
 import { withHeartbeat } from './heartbeat.ts';
 import { planRange } from './plan-range.ts';
+import { createTellOfPause } from './long-pause.ts';
 import { recordDay } from './record-day.ts';
 import type { PlanRequest, PlanResult } from '../core/backfill/types.ts';
 import type { Activities } from './types.ts';
 import { uploadProduct } from './upload-product.ts';
 
 export function createActivities(deps: ActivityDependencies): Activities {
+  const tellOfPause = createTellOfPause(deps.log);
   return {
     planRange: (request) => withHeartbeat(() => planWithGate(deps, request)),
-    downloadWindow: (attempt) => downloadWindow(deps, attempt),
+    downloadWindow: (attempt) => downloadWindow(deps, attempt, tellOfPause),
     countRecords: (attempt) => countRecords(deps, attempt),
     buildCdf: (attempt) => buildCdf(deps, attempt),
     uploadProduct: (attempt) => uploadProduct(deps, attempt),

@@ -5,6 +5,8 @@ import type { DayFailure, DayInput, DayResult, PlanRequest, PlanResult } from '.
 export interface DayAttempt {
   readonly input: DayInput;
   readonly workflowRunId: string;
+  /** Workflow id of the range that asked for the day. */
+  readonly range?: string;
   /** `recordDay` only: set when the day is given up. */
   readonly failure?: DayFailure;
 }

@@ -135,7 +135,9 @@ function rangeLines(status: Status): string[] {
       progress.state === 'NeedsAttention' || progress.state === 'Paused'
         ? ' → reachback resume, retry-failed or finish'
         : ' → reachback watch';
-    const why = progress.pause ? ` (${progress.pause.reason})` : '';
+    const { pause, cooldown } = progress;
+    const waits = cooldown ? ` (until ${cooldown.until.slice(0, 19)}Z: ${cooldown.why})` : '';
+    const why = pause ? ` (${pause.reason})` : waits;
     return `${workflowId}: ${progress.state}${why}, ${progress.settledDays}/${progress.totalDays} days settled, ${progress.failedDays} failed${timeLeft(progress)}${next}`;
   });
 }

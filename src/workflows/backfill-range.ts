@@ -7,6 +7,7 @@ import {
   isCancellation,
   log,
   ParentClosePolicy,
+  patched,
   proxyActivities,
   setCurrentDetails,
   setHandler,
@@ -16,6 +17,7 @@ import {
 } from '@temporalio/workflow';
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import type { Activities } from '../activities/types.ts';
+import { beginCooldown, endCooldown } from '../core/backfill/range-cooldown.ts';
 import { dayWorkflowId, taskQueues } from '../core/backfill/ids.ts';
 import * as range from '../core/backfill/range-state.ts';
 import type { RangeInput, RangeResult, RangeState, Step } from '../core/backfill/range-state.ts';
@@ -146,7 +148,11 @@ class RangeRun {
       range.applyDayDone(this.#state, result);
     } catch (error) {
       if (error instanceof WorkflowExecutionAlreadyStartedError) this.#state.elsewhere.push(day);
-      else range.applyDayFailed(this.#state, day, dayFailureOf(error, stages[0] ?? 'download'));
+      else {
+        const failure = dayFailureOf(error, stages[0] ?? 'download');
+        const oneResume = range.needsNoSecondResume(this.#state, day, failure) && patched('one-resume');
+        range.applyDayFailed(this.#state, day, failure, oneResume);
+      }
     }
     this.#running.delete(day);
     this.#version += 1;
@@ -189,13 +195,29 @@ class RangeRun {
       });
   }
 
+  #beginCooldown(notice: unknown): void {
+    const cooldown = beginCooldown(this.#state, notice);
+    if (!cooldown) return;
+    this.#version += 1;
+    const { until, why, waitMs } = cooldown;
+    void sleep(waitMs, { summary: `until ${until}: ${why}` })
+      .then(() => endCooldown(this.#state, until))
+      .catch((error: unknown) => {
+        if (!isCancellation(error)) throw error;
+      })
+      .finally(() => {
+        this.#version += 1;
+      });
+  }
+
   #mustContinue(): boolean {
     return this.#startedHere >= this.#input.maxDaysPerRun || workflowInfo().continueAsNewSuggested;
   }
 
   async #continueAsNew(): Promise<never> {
     await condition(allHandlersFinished);
-    const carried: RangeState = { ...this.#state, runs: this.#state.runs + 1 };
+    // Nothing runs any more: who waited for a cooldown has ended.
+    const carried: RangeState = { ...this.#state, cooldown: null, runs: this.#state.runs + 1 };
     range.recheckElsewhere(carried);
     return await continueAsNew<typeof backfillRange>({ ...this.#input, carried });
   }
@@ -245,7 +267,7 @@ class RangeRun {
     setHandler(
       messages.resumeSignal,
       () => {
-        range.resume(state);
+        range.resume(state, [...this.#running]);
         changed();
       },
       { description: "End a pause, the operator's or the source's (closes its incident)." },
@@ -266,6 +288,9 @@ class RangeRun {
       },
       { description: 'Let running days drain, then end the range with what it has.' },
     );
+    setHandler(messages.cooldownSignal, (notice) => this.#beginCooldown(notice), {
+      description: 'Sent by downloads: the source asks for a long pause. Changes what is shown, nothing else.',
+    });
     setHandler(
       messages.setConcurrencyUpdate,
       (days) => {

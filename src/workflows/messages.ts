@@ -3,6 +3,7 @@
  * web UI send them.
  */
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
+import type { CooldownNotice } from '../core/backfill/range-cooldown.ts';
 import type { RangeProgress } from '../core/backfill/range-state.ts';
 import type { DayFailure } from '../core/backfill/types.ts';
 import type { Day } from '../core/time/day.ts';
@@ -17,6 +18,9 @@ export const retryFailedDaysSignal = defineSignal<[days?: Day[]]>('retryFailedDa
 export const finishSignal = defineSignal('finish');
 /** Days under way at once, 1 to 32; answers the former value. */
 export const setConcurrencyUpdate = defineUpdate<number, [days: number]>('setConcurrency');
+
+/** Sent by downloads that gave their place back during a long pause of the source: shown until it is over. */
+export const cooldownSignal = defineSignal<[notice: CooldownNotice]>('cooldown');
 
 export const progressQuery = defineQuery<RangeProgress>('progress');
 export const failedDaysQuery = defineQuery<(DayFailure & { day: Day })[]>('failedDays');

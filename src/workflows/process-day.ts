@@ -13,7 +13,8 @@ import { COMPUTE, DOWNLOAD, LIGHT, UPLOAD } from './options.ts';
  */
 export async function processDay(input: DayInput): Promise<DayResult> {
   const { day, stages } = input;
-  const attempt: DayAttempt = { input, workflowRunId: workflowInfo().runId };
+  const { runId, parent } = workflowInfo();
+  const attempt: DayAttempt = { input, workflowRunId: runId, ...(parent && { range: parent.workflowId }) };
   const { recordDay } = proxyActivities<Activities>({
     ...LIGHT,
     activityId: 'record',

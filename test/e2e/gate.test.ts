@@ -82,4 +82,25 @@ describe('one gate per source and account on a machine (design §3)', { timeout:
     expect((await next.ended).code).toBe(0);
     expect(place.simulator.stats()).toMatchObject({ begunInCooldown: 0, slicesAnswered: 288 });
   });
+
+  test('SAFE-2: a long pause gives the place back; run, status and watch say until when and why; then it goes on', async () => {
+    const place = await createPlace();
+    place.simulator.setFaults({
+      rules: [{ match: { nth: 20 }, fault: { kind: 'storm', seconds: 12, form: 'seconds' } }],
+    });
+    const args = runArgs(place, '2025-09-01', '2025-09-01', '--max-concurrent-requests', '2');
+    const running = place.start(args, { REACHBACK_WAIT_INSIDE_MS: '2000' });
+    await waitUntil('the 429', () => (place.simulator.stats().byStatus['429'] ?? 0) > 0);
+    await waitUntil('Cooldown', () => running.output().includes('Cooldown'), 10_000);
+    const status = await place.run(['status', '--workspace', place.workspace]);
+    expect(status.stdout).toMatch(/Cooldown \(until \S+Z: the source answered 429 with Retry-After 1[0-2] s\)/);
+    const json = await place.run(['status', '--workspace', place.workspace, '--json']);
+    expect(JSON.parse(json.stdout)).toMatchObject({
+      ranges: [{ progress: { state: 'Cooldown', cooldown: { why: expect.stringContaining('429') as string } } }],
+    });
+    const ended = await running.ended;
+    expect(ended.code).toBe(0);
+    expect(ended.stderr).toMatch(/Cooldown[^]*waiting until \S+Z: the source answered 429[^]*Running/);
+    expect(place.simulator.stats()).toMatchObject({ begunInCooldown: 0, slicesAnswered: 288 });
+  });
 });

@@ -5,6 +5,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { WorkflowNotFoundError } from '@temporalio/client';
+import { ApplicationFailure } from '@temporalio/common';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import type { ReachbackClient, RangeHandle } from '../../src/client.ts';
 import type { RangeInput } from '../../src/core/backfill/range-state.ts';
@@ -82,6 +83,37 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
         );
         await client.resume(handle);
       }
+      await handle.result();
+    },
+  },
+  cooldown: {
+    options: { concurrency: 1, last: '2025-09-01' },
+    async day(_day, tries) {
+      if (tries > 1) return;
+      throw ApplicationFailure.create({ type: 'rate_limited', message: 'a pause', nextRetryDelay: '2 seconds' });
+    },
+    async drive(handle) {
+      await handle.signal('cooldown', { until: '2025-09-01T12:00:00Z', why: 'Retry-After 300 s', waitMs: 1_000 });
+      await handle.result();
+    },
+  },
+  'stopped-beside-pause': {
+    options: { concurrency: 1, last: '2025-09-01' },
+    async day(_day, tries) {
+      await SLOW();
+      if (tries === 1) throw failure('source_aborted', 'six passes failed', { incident: 'incident-1' });
+    },
+    async drive(handle, client, world) {
+      await eventually(
+        async () => world.running,
+        (running) => running === 1,
+      );
+      await client.pause(handle, 'maintenance');
+      await eventually(
+        () => client.progress(handle),
+        (progress) => progress.state === 'NeedsAttention',
+      );
+      await client.resume(handle);
       await handle.result();
     },
   },

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { WorkflowFailedError } from '@temporalio/client';
+import { ApplicationFailure } from '@temporalio/common';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { dayWorkflowId } from '../../src/core/backfill/ids.ts';
@@ -235,6 +236,76 @@ describe('a range of days', () => {
     });
   });
 
+  test('SAFE-2: while a download waits out a long pause, the range shows Cooldown, until when and why; then Running', async () => {
+    const reopened = barrier();
+    const { activities } = fakeActivities(async (_day, tries) => {
+      if (tries === 2) await reopened.wait;
+      if (tries === 1) {
+        throw ApplicationFailure.create({ type: 'rate_limited', message: 'a pause', nextRetryDelay: '2 seconds' });
+      }
+    });
+    const until = '2025-09-01T12:00:00.000Z';
+    await withRange(env, activities, { last: '2025-09-01' }, async (handle, client) => {
+      await eventually(
+        () => client.progress(handle),
+        ({ state }) => state === 'Running',
+      );
+      for (const bad of ['', {}, { until: 'soon', why: 'x', waitMs: 1 }, { until, why: 'x', waitMs: -1 }]) {
+        await handle.signal('cooldown', bad);
+      }
+      for (const _twice of [1, 2]) await handle.signal('cooldown', { until, why: 'Retry-After 300 s', waitMs: 1_500 });
+      const waiting = await eventually(
+        () => client.progress(handle),
+        ({ state }) => state === 'Cooldown',
+      );
+      expect(waiting.cooldown).toEqual({ until, why: 'Retry-After 300 s' });
+      const shown = await handle.query<WorkflowMetadata>('__temporal_workflow_metadata');
+      expect(shown.currentDetails).toContain(`**Waiting until ${until}**: Retry-After 300 s`);
+      expect((await handle.describe()).typedSearchAttributes.getAll()).toContainEqual(
+        expect.objectContaining({ value: 'Cooldown' }),
+      );
+      const after = await eventually(
+        () => client.progress(handle),
+        ({ state }) => state === 'Running',
+      );
+      expect(after).toMatchObject({ cooldown: null, running: ['2025-09-01'] });
+      reopened.open();
+      expect(await handle.result()).toMatchObject({ failedDays: 0, totals: { done: 1 } });
+      const { events } = await handle.fetchHistory();
+      expect(events?.filter(({ timerStartedEventAttributes }) => timerStartedEventAttributes)).toHaveLength(1);
+    });
+  });
+
+  test('SAFE-4: paused by the operator and stopped by the source at once: one resume ends both', async () => {
+    const stopped = barrier();
+    const { world, activities } = fakeActivities(async (_day, tries) => {
+      if (tries > 1) return;
+      await stopped.wait;
+      throw failure('source_aborted', 'six passes failed', { incident: 'incident-1' });
+    });
+    await withRange(env, activities, { last: '2025-09-02', concurrency: 1 }, async (handle, client) => {
+      await eventually(
+        async () => world.running,
+        (running) => running === 1,
+      );
+      await client.pause(handle, 'lunch');
+      stopped.open();
+      await eventually(
+        () => client.progress(handle),
+        ({ state }) => state === 'NeedsAttention',
+      );
+      await client.resume(handle);
+      // The second day is stopped like the first; its incident was not under way when the first was answered.
+      await eventually(
+        () => client.progress(handle),
+        ({ pause, running }) => pause !== null && running.length === 0,
+      );
+      expect(world.closedIncidents).toEqual(['incident-1']);
+      await client.resume(handle);
+      expect(await handle.result()).toMatchObject({ failedDays: 0, totals: { done: 2 } });
+    });
+  });
+
   test('continues as new after draining, with its totals and failures carried over', async () => {
     const { world, activities } = fakeActivities(async (which) => {
       if (which === '2025-09-03') throw failure('slice_exhausted', 'no');
@@ -328,7 +399,7 @@ describe('a range of days', () => {
       const signals = Object.fromEntries(
         (metadata.definition?.signalDefinitions ?? []).map(({ name, description }) => [name, description]),
       );
-      expect(Object.keys(signals).toSorted()).toEqual(['finish', 'pause', 'resume', 'retryFailedDays']);
+      expect(Object.keys(signals).toSorted()).toEqual(['cooldown', 'finish', 'pause', 'resume', 'retryFailedDays']);
       expect(Object.values(signals).every((text) => text.length > 20)).toBe(true);
       const child = await client.temporal.workflow
         .getHandle(dayWorkflowId(input.workspace, input.product, input.first))

@@ -65,7 +65,10 @@ function dayLine({ day, stage, heartbeat, attempt, lastFailure, nextTryAt }: Day
 }
 
 function pauseLines({ progress }: RangeView): string[] {
-  return progress.pause ? [`  paused by the ${progress.pause.by}: ${progress.pause.reason}`] : [];
+  if (progress.pause) return [`  paused by the ${progress.pause.by}: ${progress.pause.reason}`];
+  // Absent in the answers of ranges whose worker is of an earlier version.
+  const { cooldown } = progress as Partial<RangeView['progress']>;
+  return cooldown ? [`  waiting until ${cooldown.until.slice(0, 19)}Z: ${cooldown.why}`] : [];
 }
 
 /** One line when something changed that a log should keep: a day's stage, counts, pause. Every 30 s a sign of life. */

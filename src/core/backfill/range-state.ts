@@ -8,6 +8,7 @@ import type { ProductSlug } from '../product.ts';
 import type { CheckState } from '../records/source-check.ts';
 import { addDays, countDays } from '../time/day.ts';
 import type { Day } from '../time/day.ts';
+import type { RangeCooldown } from './range-cooldown.ts';
 import type { DayFailure, DayResult, PlannedDay, PlanResult, RunMode, RunOptions, SkipCounts, Stage } from './types.ts';
 
 /** Failed days kept by name; more are counted only, so that the state stays small. */
@@ -85,6 +86,10 @@ export interface RangeState {
   pause: RangePause | null;
   /** Incident of the gate to close before the next start; set by `resume`. */
   incidentToClose: string | null;
+  /** A long pause of the source that running days wait for; absent in states of earlier versions. */
+  cooldown?: RangeCooldown | null;
+  /** The incident that the latest `resume` answered, and the days that were under way then and may still report it. */
+  answered?: { incident: string; days: Day[] };
   finishing: boolean;
   concurrency: number;
   /** Days that may still get work under `--limit-days`; null for no limit. */
@@ -119,6 +124,8 @@ export interface RangeProgress {
   /** The latest failures, at most ten, by day. */
   readonly recentFailures: readonly (DayFailure & { readonly day: Day })[];
   readonly pause: RangePause | null;
+  /** What running days wait for; null when nothing holds them up for long. */
+  readonly cooldown: RangeCooldown | null;
   readonly concurrency: number;
 }
 
@@ -266,26 +273,45 @@ export function stopsRun({ kind }: DayFailure): boolean {
   return kind !== 'cancelled' && kind !== 'unknown' && ERROR_KINDS[kind] === 'stop_run';
 }
 
-/** A day that ended badly: given up, or, when the error stops the run, put back and the range paused. */
-export function applyDayFailed(state: RangeState, day: Day, failure: DayFailure): void {
+/**
+ * Whether one `resume` must be enough for what this failure says (see `applyDayFailed`): it stops a range that an operator
+ * has paused, or was under way when an operator answered the same incident.
+ */
+export function needsNoSecondResume({ pause, answered }: RangeState, day: Day, failure: DayFailure): boolean {
+  return stopsRun(failure) && (pause?.by === 'operator' || isAnswered(answered, day, failure));
+}
+
+function isAnswered(answered: RangeState['answered'], day: Day, { incident }: DayFailure): boolean {
+  return answered !== undefined && answered.incident === incident && answered.days.includes(day);
+}
+
+/**
+ * A day that ended badly: given up, or, when the error stops the run, put back and the range paused.
+ *
+ * @param oneResume - the stop's pause takes the place of an operator's, so that one `resume` ends both, and a stop that was
+ *   answered while the day was under way pauses nothing; false replays ranges of earlier versions
+ */
+export function applyDayFailed(state: RangeState, day: Day, failure: DayFailure, oneResume = false): void {
   const { kind } = failure;
   state.totals = {
     ...state.totals,
     stages: countStages(state.totals.stages, failure.stagesDone ?? []),
     requests: state.totals.requests + (failure.requests ?? 0),
   };
-  if (stopsRun(failure)) {
-    state.recheck.push(day);
-    state.pause ??= {
-      by: kind === 'disk_full' || kind === 'gate_held' ? 'worker' : 'source',
-      ...(kind === 'cancelled' || kind === 'unknown' ? {} : { kind }),
-      reason: failure.message,
-      ...(failure.hint === undefined ? {} : { hint: failure.hint }),
-      ...(failure.incident === undefined ? {} : { incident: failure.incident }),
-    };
+  if (!stopsRun(failure)) {
+    keepFailure(state, day, failure);
     return;
   }
-  keepFailure(state, day, failure);
+  state.recheck.push(day);
+  if (oneResume && isAnswered(state.answered, day, failure)) return;
+  if (state.pause && !(oneResume && state.pause.by === 'operator')) return;
+  state.pause = {
+    by: kind === 'disk_full' || kind === 'gate_held' ? 'worker' : 'source',
+    ...(kind === 'cancelled' || kind === 'unknown' ? {} : { kind }),
+    reason: failure.message,
+    ...(failure.hint === undefined ? {} : { hint: failure.hint }),
+    ...(failure.incident === undefined ? {} : { incident: failure.incident }),
+  };
 }
 
 function keepFailure(state: RangeState, day: Day, failure: DayFailure): void {
@@ -316,8 +342,11 @@ export function pause(state: RangeState, reason: unknown): void {
   state.pause ??= { by: 'operator', reason: given === '' ? 'no reason given' : given };
 }
 
-export function resume(state: RangeState): void {
-  state.incidentToClose = state.pause?.incident ?? state.incidentToClose;
+/** @param running - days under way */
+export function resume(state: RangeState, running: readonly Day[] = []): void {
+  const incident = state.pause?.incident;
+  if (incident !== undefined) state.answered = { incident, days: [...running] };
+  state.incidentToClose = incident ?? state.incidentToClose;
   state.pause = null;
 }
 
@@ -358,6 +387,7 @@ function settledDays(state: RangeState): number {
 export function stateName(state: RangeState, running: number): RangeStateName {
   if (state.finishing) return 'Finishing';
   if (state.pause) return state.pause.by === 'operator' ? 'Paused' : 'NeedsAttention';
+  if (running > 0 && state.cooldown) return 'Cooldown';
   if (running > 0 || state.queue.length > 0 || state.elsewhere.length > 0) return 'Running';
   if (state.nextDay && state.limitLeft !== 0) return 'Planning';
   return failedCount(state) > 0 ? 'NeedsAttention' : 'Running';
@@ -387,6 +417,7 @@ export function progressOf(input: RangeInput, state: RangeState, running: readon
     failedDays: failedCount(state),
     recentFailures: failureList(state, 10),
     pause: state.pause,
+    cooldown: state.cooldown ?? null,
     concurrency: state.concurrency,
   };
 }

@@ -30,6 +30,9 @@ export function rangeDetails(progress: RangeProgress): string {
     if (progress.pause.hint) lines.push(progress.pause.hint);
     lines.push('Send the signal `resume` to go on, `finish` to end the range here.');
   }
+  if (progress.cooldown && !progress.pause) {
+    lines.push('', `**Waiting until ${progress.cooldown.until}**: ${progress.cooldown.why}. It goes on by itself.`);
+  }
   if (progress.running.length > 0) lines.push('', `Running: ${progress.running.join(', ')}`);
   if (progress.elsewhere.length > 0)
     lines.push(`Waiting for another range to finish: ${progress.elsewhere.join(', ')}`);

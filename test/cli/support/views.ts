@@ -46,6 +46,7 @@ export function progress(changes: Partial<RangeProgress> = {}): RangeProgress {
     failedDays: 0,
     recentFailures: [],
     pause: null,
+    cooldown: null,
     concurrency: 2,
     ...changes,
   };

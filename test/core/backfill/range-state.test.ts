@@ -204,7 +204,7 @@ describe('what comes back changes the state', () => {
       range.applyDayFailed(of, FIRST, failed(kind, { hint: 'do this', incident: 'i-7' }));
       expect(of.failed).toEqual({});
       expect(of.recheck).toEqual([FIRST]);
-      const by = kind === 'disk_full' ? 'worker' : 'source';
+      const by = kind === 'disk_full' || kind === 'gate_held' ? 'worker' : 'source';
       expect(of.pause).toEqual({ by, kind, reason: `it was ${kind}`, hint: 'do this', incident: 'i-7' });
     },
   );
@@ -256,6 +256,43 @@ describe('messages', () => {
     expect(of).toMatchObject({ pause: null, incidentToClose: 'i-1' });
     range.resume(of);
     expect(of.incidentToClose).toBe('i-1');
+  });
+
+  test("SAFE-4: a stop beside an operator's pause takes its place: one resume ends both and closes the incident", () => {
+    const of = state();
+    range.pause(of, 'lunch');
+    const stop = failed('source_aborted', { incident: 'i-1' });
+    expect(range.needsNoSecondResume(of, FIRST, stop)).toBe(true);
+    range.applyDayFailed(of, FIRST, stop, true);
+    expect(of.pause).toMatchObject({ by: 'source', incident: 'i-1' });
+    range.resume(of);
+    expect(of).toMatchObject({ pause: null, incidentToClose: 'i-1', recheck: [FIRST] });
+  });
+
+  test('a day that was under way at resume and reports the same incident late pauses nothing; a later one does', () => {
+    const of = state();
+    const stop = failed('source_aborted', { incident: 'i-1' });
+    range.applyDayFailed(of, FIRST, stop);
+    range.resume(of, [SECOND]);
+    expect(range.needsNoSecondResume(of, SECOND, stop)).toBe(true);
+    range.applyDayFailed(of, SECOND, stop, true);
+    expect(of).toMatchObject({ pause: null, recheck: [FIRST, SECOND] });
+    for (const [day, incident] of [
+      [FIRST, 'i-1'],
+      [SECOND, 'i-2'],
+    ] as const) {
+      const again = state();
+      range.applyDayFailed(again, FIRST, stop);
+      range.resume(again, [SECOND]);
+      range.applyDayFailed(again, day, failed('source_aborted', { incident }), true);
+      expect(again.pause).toMatchObject({ by: 'source', incident });
+    }
+  });
+
+  test('what is no stop needs no resume', () => {
+    const of = state();
+    range.pause(of, 'lunch');
+    expect(range.needsNoSecondResume(of, FIRST, failed('slice_exhausted'))).toBe(false);
   });
 
   test("a pause of the operator does not hide the source's, nor the reverse", () => {

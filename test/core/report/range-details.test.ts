@@ -41,6 +41,7 @@ function progress(changes: Partial<RangeProgress> = {}, totals: Partial<RangePro
     failedDays: 0,
     recentFailures: [],
     pause: null,
+    cooldown: null,
     concurrency: 2,
     ...changes,
   };
