@@ -109,6 +109,11 @@ describe('layout', () => {
     expect(median).toBeLessThan(250);
   });
 
+  test('only the requests to a bucket and the lookup of the token know the AWS SDK', () => {
+    const knowing = SOURCES.filter((path) => /(?:from|import)\s*\(?\s*'@aws-sdk\//.test(read(path)));
+    expect(knowing).toEqual(['src/sources/udl/token.ts', 'src/storage/s3/bucket.ts']);
+  });
+
   test('the simulator shares only core with the program, and the program nothing with it, tests or scripts', () => {
     const allowed = (path: string): boolean => path.startsWith('simulator/') || path.startsWith('src/core/');
     const borrowed = SIMULATOR.flatMap((path) =>

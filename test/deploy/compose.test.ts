@@ -24,16 +24,17 @@ test('temporal §6: the compose file follows the Compose Specification', () => {
   expect(validate.errors).not.toBeNull();
 });
 
-test('temporal §6: Temporal on PostgreSQL with its jobs, its web UI and a worker are there; the simulator only when asked for', () => {
+test('temporal §6: Temporal on PostgreSQL with its jobs, its web UI, an S3 server and a worker are there; the simulator only when asked for', () => {
   const always = services.flatMap(([name, { profiles }]) => (profiles ? [] : [name]));
-  expect(always).toEqual(['postgresql', 'temporal-schema', 'temporal', 'temporal-init', 'temporal-ui', 'worker']);
+  const servers = ['postgresql', 'temporal-schema', 'temporal', 'temporal-init', 'temporal-ui', 'versitygw'];
+  expect(always).toEqual([...servers, 'worker']);
   expect(compose.services['simulator']?.profiles).toEqual(['simulator']);
 });
 
 test('temporal §6: every image is pinned to a full version, or built here', () => {
   const pulled = services.filter(([, { build }]) => build !== '.').map(([, { image }]) => image);
-  expect(pulled).toHaveLength(5);
-  expect(pulled.filter((image) => !/^[a-z/-]+:\d+\.\d+(\.\d+)?(-[a-z]+)?$/.test(image))).toEqual([]);
+  expect(pulled).toHaveLength(6);
+  expect(pulled.filter((image) => !/^[a-z/-]+:v?\d+\.\d+(\.\d+)?(-[a-z]+)?$/.test(image))).toEqual([]);
   expect(pulled.filter((image) => image.includes('auto-setup'))).toEqual([]);
 });
 
@@ -51,14 +52,17 @@ test('temporal §6: no secret has a value or a default: it is required, or passe
       .filter(([name]) => SECRET.test(name))
       .map(([name, value]) => ({ service, name, value })),
   );
-  expect(secrets.map(({ name }) => name)).toEqual(['POSTGRES_PASSWORD', 'SQL_PASSWORD', 'POSTGRES_PWD', 'BASICAUTH']);
+  expect(secrets.map(({ name }) => name)).toEqual([
+    ...['POSTGRES_PASSWORD', 'SQL_PASSWORD', 'POSTGRES_PWD', 'ROOT_ACCESS_KEY', 'ROOT_SECRET_KEY', 'BASICAUTH'],
+    ...['SECRET_ARN_UDL', 'AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN'],
+  ]);
   const given = secrets.filter(({ value }) => value !== null && !/^\$\{\w+:\?[^}]+\}$/.test(value));
   expect(given).toEqual([]);
 });
 
 test('temporal §6: every variable of the compose file is explained in .env.example, and no secret has a value there', () => {
   const example = readProjectFile('.env.example');
-  const lines = [...example.matchAll(/^(?:# )?([A-Z_]+)=(.*)$/gm)].map(([, name, value]) => ({ name, value }));
+  const lines = [...example.matchAll(/^(?:# )?([A-Z][A-Z0-9_]*)=(.*)$/gm)].map(([, name, value]) => ({ name, value }));
   const explained = lines.map(({ name }) => name);
   expect(new Set(explained)).toEqual(new Set([...variables.map(({ name }) => name), ...passedOn]));
   expect(lines.filter(({ name, value }) => SECRET.test(name!) && value !== '')).toEqual([]);
@@ -66,7 +70,7 @@ test('temporal §6: every variable of the compose file is explained in .env.exam
 
 test('temporal §6: every port is bound to 127.0.0.1, the database has none, the simulator shares only the network of the worker', () => {
   const ports = services.flatMap(([, { ports = [] }]) => ports);
-  expect(ports).toHaveLength(2);
+  expect(ports).toHaveLength(3);
   for (const port of ports) expect(port).toMatch(/^127\.0\.0\.1:\d+:\d+$/);
   expect(compose.services['postgresql']?.ports).toBeUndefined();
   expect(compose.services['simulator']?.network_mode).toBe('service:worker');
@@ -81,7 +85,7 @@ test('temporal §6: services wait only for services that exist and can be what i
     if (condition === 'service_completed_successfully') return target?.restart !== 'no';
     return target === undefined;
   });
-  expect(waits).toHaveLength(7);
+  expect(waits).toHaveLength(8);
   expect(impossible).toEqual([]);
 });
 

@@ -83,7 +83,7 @@ function serverAt(endpoint: string, accessKeyId: string, secretAccessKey: string
  * @returns path of the program
  * @throws Error with what is missing and the output of the failed command
  */
-async function ensureVersitygw(): Promise<string> {
+export async function ensureVersitygw(): Promise<string> {
   const folder = join(CACHE, `versitygw-${VERSITYGW_VERSION}`);
   const program = join(folder, 'versitygw');
   if (await exists(program)) return program;
@@ -120,7 +120,7 @@ function install(folder: string): Promise<void> {
   });
 }
 
-async function answers(url: string, child: ChildProcess): Promise<void> {
+export async function answers(url: string, child: ChildProcess): Promise<void> {
   const end = Date.now() + START_MS;
   while (child.exitCode === null && Date.now() < end) {
     const ok = await fetch(url).then(
@@ -133,7 +133,7 @@ async function answers(url: string, child: ChildProcess): Promise<void> {
   throw new Error(child.exitCode === null ? `no answer within ${START_MS} ms` : `it ended with ${child.exitCode}`);
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const probe = createServer().listen(0, '127.0.0.1');
   await once(probe, 'listening');
   const { port } = probe.address() as AddressInfo;
