@@ -53,8 +53,16 @@ test('temporal §6: no secret has a value or a default: it is required, or passe
       .map(([name, value]) => ({ service, name, value })),
   );
   expect(secrets.map(({ name }) => name)).toEqual([
-    ...['POSTGRES_PASSWORD', 'SQL_PASSWORD', 'POSTGRES_PWD', 'ROOT_ACCESS_KEY', 'ROOT_SECRET_KEY', 'BASICAUTH'],
-    ...['SECRET_ARN_UDL', 'AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN'],
+    'POSTGRES_PASSWORD',
+    'SQL_PASSWORD',
+    'POSTGRES_PWD',
+    'ROOT_ACCESS_KEY',
+    'ROOT_SECRET_KEY',
+    'BASICAUTH',
+    'SECRET_ARN_UDL',
+    'AWS_ACCESS_KEY_ID',
+    'AWS_SECRET_ACCESS_KEY',
+    'AWS_SESSION_TOKEN',
   ]);
   const given = secrets.filter(({ value }) => value !== null && !/^\$\{\w+:\?[^}]+\}$/.test(value));
   expect(given).toEqual([]);
