@@ -1,6 +1,8 @@
 import type { Command } from 'commander';
 import type { RangeProgress } from '../core/backfill/range-state.ts';
 import { estimatedMinutesLeft } from '../core/report/range-details.ts';
+import { readGateReport } from '../gate/index.ts';
+import type { GateReport } from '../gate/index.ts';
 import { openLedgerIfAny } from '../ledger/index.ts';
 import type { CheckCount, FailureRow, StateCount } from '../ledger/reports.ts';
 import { dayOfMs } from '../core/time/day.ts';
@@ -14,6 +16,7 @@ import type { ExitCode } from './support/exit-codes.ts';
 import { formatSeconds, formatTable } from './support/format.ts';
 import { summarize, summaryLines } from './support/ledger-summary.ts';
 import type { LedgerSummary } from './support/ledger-summary.ts';
+import { gateLines } from './support/gate-lines.ts';
 import { openClientSession } from './support/session.ts';
 
 interface Status {
@@ -28,6 +31,8 @@ interface Status {
   readonly summary: LedgerSummary | null;
   /** Downloaded days against the source's own count. */
   readonly checks: readonly CheckCount[];
+  /** The gate that the workspace used last; null when it used none on this machine. */
+  readonly gate: GateReport | null;
 }
 
 /** `reachback status`: what runs, what is done, what failed, and the next command. Writes nothing. */
@@ -39,7 +44,8 @@ export function addStatusCommand(program: Command, context: CliContext, end: (co
     .option('--json', 'print as JSON')
     .action(async (given: { workspace: string; json?: boolean }) => {
       const located = await locateWorkspace({ dir: given.workspace, cwd: context.cwd });
-      const status = { ...(await readLedger(context, located)), ...(await readRanges(context, located)) };
+      const gate = await readGateReport(located.gateFile);
+      const status = { ...(await readLedger(context, located)), ...(await readRanges(context, located)), gate };
       context.print(given.json === true ? JSON.stringify(status) : statusText(status));
       end(EXIT.ok);
     });
@@ -48,7 +54,7 @@ export function addStatusCommand(program: Command, context: CliContext, end: (co
 async function readLedger(
   { environment }: CliContext,
   located: LocatedWorkspace,
-): Promise<Omit<Status, 'ranges' | 'uiUrl'>> {
+): Promise<Omit<Status, 'ranges' | 'uiUrl' | 'gate'>> {
   const { root: workspace, name } = located;
   const ledger = await openLedgerIfAny(located, { url: environment.ledgerUrl });
   if (ledger === null) return { workspace, name, states: [], failures: [], checks: [], summary: null };
@@ -86,6 +92,7 @@ export function statusText(status: Status): string {
   const lines = [`Workspace ${status.workspace}${status.name === null ? ' (none yet)' : ` (${status.name})`}`];
   if (status.uiUrl) lines.push(`Web UI ${status.uiUrl}`);
   lines.push('', ...rangeLines(status), '');
+  if (status.gate) lines.push(...gateLines(status.gate, status.name), '');
   if (status.states.length === 0)
     lines.push('The ledger holds no day yet. Start with: reachback run --start-date … --end-date …');
   else {

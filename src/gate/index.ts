@@ -6,5 +6,6 @@
  */
 export { createGate } from './gate.ts';
 export { createMachineStore, readGateReport } from './machine-store.ts';
-export type { Gate, GateState, GateStore, Permit } from './types.ts';
+export type { GateReport } from './machine-store.ts';
+export type { Gate, GateState, GateStats, GateStore, Permit, RunReceipt } from './types.ts';
 export type { Clock } from './clock.ts';

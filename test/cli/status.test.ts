@@ -13,6 +13,7 @@ const NOTHING: Status = {
   failures: [],
   summary: null,
   checks: [],
+  gate: null,
 };
 const ID = 'backfill/ws-1f2e/reach-all/quicklook/2025-09-01..2025-09-30';
 const FAILED_DAY = {

@@ -96,10 +96,17 @@ describe('one gate per source and account on a machine (design §3)', { timeout:
     expect(status.stdout).toMatch(/Cooldown \(until \S+Z: the source answered 429 with Retry-After 1[0-2] s\)/);
     const json = await place.run(['status', '--workspace', place.workspace, '--json']);
     expect(JSON.parse(json.stdout)).toMatchObject({
+      gate: { cooldown: { why: expect.stringContaining('429') as string }, holder: { pid: running.pid } },
       ranges: [{ progress: { state: 'Cooldown', cooldown: { why: expect.stringContaining('429') as string } } }],
     });
     const ended = await running.ended;
     expect(ended.code).toBe(0);
+    expect(ended.stdout).toMatch(
+      /politeness: \d+ requests, [12] × 429, held back for \S+ (s|min).*, at most \d+ in one second/,
+    );
+    const after = await place.run(['status', '--workspace', place.workspace]);
+    expect(after.stdout).toContain(/politeness: .*/.exec(ended.stdout)![0]);
+    expect(after.stdout).toMatch(/Gate of http:\S+ [\d.]+ requests\/s allowed, not in use/);
     expect(ended.stderr).toMatch(/Cooldown[^]*waiting until \S+Z: the source answered 429[^]*Running/);
     expect(place.simulator.stats()).toMatchObject({ begunInCooldown: 0, slicesAnswered: 288 });
   });

@@ -23,6 +23,8 @@ import type { Engagement } from './engage.ts';
 import { EXIT } from './exit-codes.ts';
 import type { ExitCode } from './exit-codes.ts';
 import type { OutputFlags } from './flags.ts';
+import { readGateReport } from '../../gate/index.ts';
+import { receiptLine, receiptOf } from './gate-lines.ts';
 import { followRange } from './follow.ts';
 import type { FollowEnd } from './follow.ts';
 import { listenForInterrupts } from './interrupts.ts';
@@ -188,22 +190,26 @@ async function conclude(
   if (end.end === 'stopped') {
     const { pause } = end.progress;
     const code = exitCodeOfPause(pause);
+    const receipt = receiptOf(await readGateReport(located.gateFile), end.progress.runId);
     if (command.output.json === true)
-      context.print(JSON.stringify({ type: 'stopped', exitCode: code, ...end.progress }));
+      context.print(JSON.stringify({ type: 'stopped', exitCode: code, ...end.progress, receipt }));
     context.remark(stopMessage(pause, engagement));
+    if (receipt) context.remark(receiptLine(receipt));
     return code;
   }
   if (end.end !== 'finished') throw new PipelineError('invariant_broken', `A range cannot conclude as ${end.end}.`);
   const { result } = end;
   const days = await dayLines(context, located, command);
   const exitCode = exitCodeOfResult(result);
+  const receipt = receiptOf(await readGateReport(located.gateFile), result.runId);
   if (command.output.json === true) {
-    context.print(JSON.stringify({ type: 'result', exitCode, ...result, days }));
+    context.print(JSON.stringify({ type: 'result', exitCode, ...result, days, receipt }));
   } else {
     const table = dayTable(days);
     if (table !== '') context.print(`\n${table}\n`);
     for (const line of [...differenceLines(days), ...failureLines(result)]) context.print(line);
     context.print(countersLine(result));
+    if (receipt) context.print(receiptLine(receipt));
     if (exitCode === EXIT.ok && isIdle(result)) context.print('Everything was done already; no request was sent.');
   }
   await command.beforeClose?.(session);
