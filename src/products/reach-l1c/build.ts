@@ -23,6 +23,18 @@ import type { BuildRequest, BuildResult, Progress } from './types.ts';
 export async function build(request: BuildRequest, tell: (progress: Progress) => void): Promise<BuildResult> {
   checkInputName(request.inputPath);
   const collector = new RecordCollector();
+  try {
+    return await buildFrom(request, collector, tell);
+  } finally {
+    collector.store.release();
+  }
+}
+
+async function buildFrom(
+  request: BuildRequest,
+  collector: RecordCollector,
+  tell: (progress: Progress) => void,
+): Promise<BuildResult> {
   const tellReading = (bytesRead: number, bytesTotal: number): void => {
     tell({ phase: 'reading', bytesRead, bytesTotal });
   };

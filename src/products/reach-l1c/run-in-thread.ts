@@ -1,5 +1,6 @@
 /**
- * Runs a task in a thread of its own, so that the caller's event loop is free for heartbeats meanwhile.
+ * Runs a task in a thread of its own, so that the caller's event loop is free for heartbeats meanwhile. A thread that ended its
+ * task well waits for the next one: it keeps its compiled code and its memory, half a second of a day's work.
  */
 import { Worker } from 'node:worker_threads';
 import { PipelineError } from '../../core/errors.ts';
@@ -13,19 +14,21 @@ const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 1024, maxYoungGenerationSizeMb
 /** A thread looks at the abort flag several times a second; one that has not ended by then hangs, and is ended. */
 const STOP_WITHIN_MS = 3_000;
 
+/** Then a thread without work is ended, and its memory is given back. */
+const IDLE_MS = 60_000;
+
+let idle: { readonly worker: Worker; readonly ending: NodeJS.Timeout } | null = null;
+
 /**
- * @returns what the task returned, once the thread has ended
- * @throws the signal's reason when aborted; PipelineError of the task; `invariant_broken` when the thread died
+ * @returns what the task returned
+ * @throws the signal's reason when aborted; PipelineError of the task; `invariant_broken` when the thread died. The thread
+ *   has ended then
  */
 export async function runInThread(task: ThreadTask, { onProgress, signal }: TaskHooks): Promise<unknown> {
   signal?.throwIfAborted();
   const abortFlag = newAbortFlag();
-  const workerData: ThreadInput = { task, abortFlag };
-  const worker = new Worker(new URL('./thread.ts', import.meta.url), {
-    name: `reach-${task.kind}`,
-    workerData,
-    resourceLimits: RESOURCE_LIMITS,
-  });
+  const worker = takeIdle() ?? start();
+  worker.postMessage({ task, abortFlag } satisfies ThreadInput, []);
   let ending: NodeJS.Timeout | undefined;
   const abort = (): void => {
     raiseAbort(abortFlag);
@@ -33,15 +36,8 @@ export async function runInThread(task: ThreadTask, { onProgress, signal }: Task
   };
   signal?.addEventListener('abort', abort, { once: true });
   try {
-    const answer = await new Promise<ThreadMessage | null>((resolve, reject) => {
-      let last: ThreadMessage | null = null;
-      worker.on('message', (message: ThreadMessage) => {
-        if (message.kind === 'progress') onProgress?.(message.progress);
-        else last = message;
-      });
-      worker.on('error', reject);
-      worker.on('exit', () => resolve(last));
-    });
+    const answer = await answerOf(worker, onProgress);
+    if (answer?.kind === 'done') keepIdle(worker);
     return resultOf(answer, signal);
   } catch (error) {
     if (error instanceof PipelineError || signal?.aborted === true) throw error;
@@ -49,6 +45,59 @@ export async function runInThread(task: ThreadTask, { onProgress, signal }: Task
   } finally {
     clearTimeout(ending);
     signal?.removeEventListener('abort', abort);
+  }
+}
+
+function start(): Worker {
+  const worker = new Worker(new URL('./thread.ts', import.meta.url), {
+    name: 'reach-build',
+    resourceLimits: RESOURCE_LIMITS,
+  });
+  // Told to the task under way, if there is one; a thread that dies while it waits is missed by nobody.
+  worker.on('error', () => undefined);
+  worker.on('exit', () => {
+    if (idle?.worker === worker) takeIdle();
+  });
+  return worker;
+}
+
+function takeIdle(): Worker | null {
+  if (idle === null) return null;
+  const { worker, ending } = idle;
+  clearTimeout(ending);
+  idle = null;
+  worker.ref();
+  return worker;
+}
+
+function keepIdle(worker: Worker): void {
+  worker.unref();
+  if (idle !== null) {
+    void worker.terminate();
+    return;
+  }
+  const ending = setTimeout(() => {
+    if (idle?.worker === worker) idle = null;
+    void worker.terminate();
+  }, IDLE_MS);
+  idle = { worker, ending: ending.unref() };
+}
+
+/** The task's answer as soon as it is done; any other when the thread has ended, null when it ended without one. */
+async function answerOf(worker: Worker, onProgress: TaskHooks['onProgress']): Promise<ThreadMessage | null> {
+  const { promise, resolve, reject } = Promise.withResolvers<ThreadMessage | null>();
+  let last: ThreadMessage | null = null;
+  const onMessage = (message: ThreadMessage): void => {
+    if (message.kind === 'progress') onProgress?.(message.progress);
+    else if (message.kind === 'done') resolve(message);
+    else last = message;
+  };
+  const onExit = (): void => resolve(last);
+  worker.on('message', onMessage).on('error', reject).on('exit', onExit);
+  try {
+    return await promise;
+  } finally {
+    worker.off('message', onMessage).off('error', reject).off('exit', onExit);
   }
 }
 

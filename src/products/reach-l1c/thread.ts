@@ -1,13 +1,13 @@
 /**
- * The thread's side: does one task and answers once. Started by `run-in-thread.ts` alone.
+ * The thread's side: does one task after the other, each with one answer. Started by `run-in-thread.ts` alone.
  */
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort } from 'node:worker_threads';
 import { isPipelineError, PipelineError } from '../../core/errors.ts';
 import { FormatError } from '../../formats/cdf/index.ts';
 import { build } from './build.ts';
 import { count } from './count.ts';
 import { isAborted } from './thread-protocol.ts';
-import type { ThreadInput, ThreadMessage } from './thread-protocol.ts';
+import type { ThreadInput, ThreadMessage, ThreadTask } from './thread-protocol.ts';
 import type { Progress } from './types.ts';
 
 /** At most this often, in milliseconds. */
@@ -15,25 +15,33 @@ const PROGRESS_INTERVAL_MS = 200;
 
 class Aborted extends Error {}
 
-const { task, abortFlag } = workerData as ThreadInput;
-let toldAt = 0;
+if (!parentPort) throw new Error('src/products/reach-l1c/thread.ts runs as a worker thread only');
+const port = parentPort;
+port.on('message', (input: ThreadInput) => void serve(input));
 
-try {
-  send({ kind: 'done', value: await run() });
-} catch (error) {
-  send(error instanceof Aborted ? { kind: 'aborted' } : { kind: 'failed', error: describe(error) });
+async function serve({ task, abortFlag }: ThreadInput): Promise<void> {
+  try {
+    send({ kind: 'done', value: await run(task, teller(abortFlag)) });
+  } catch (error) {
+    send(error instanceof Aborted ? { kind: 'aborted' } : { kind: 'failed', error: describe(error) });
+    // Whatever the task has left behind ends with the thread.
+    port.close();
+  }
 }
 
-async function run(): Promise<unknown> {
+async function run(task: ThreadTask, tell: (progress: Progress) => void): Promise<unknown> {
   return task.kind === 'build' ? await build(task.request, tell) : count(task.path, task.format, tell);
 }
 
-function tell(progress: Progress): void {
-  if (isAborted(abortFlag)) throw new Aborted();
-  const now = performance.now();
-  if (now - toldAt < PROGRESS_INTERVAL_MS && progress.bytesRead < progress.bytesTotal) return;
-  toldAt = now;
-  send({ kind: 'progress', progress });
+function teller(abortFlag: Int32Array): (progress: Progress) => void {
+  let toldAt = 0;
+  return (progress) => {
+    if (isAborted(abortFlag)) throw new Aborted();
+    const now = performance.now();
+    if (now - toldAt < PROGRESS_INTERVAL_MS && progress.bytesRead < progress.bytesTotal) return;
+    toldAt = now;
+    send({ kind: 'progress', progress });
+  };
 }
 
 function describe(error: unknown): Extract<ThreadMessage, { kind: 'failed' }>['error'] {
@@ -60,5 +68,5 @@ function asPipelineError(error: unknown): PipelineError {
 
 function send(message: ThreadMessage): void {
   // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a port of Node, not a window
-  parentPort!.postMessage(message);
+  port.postMessage(message);
 }

@@ -31,6 +31,43 @@ test('the same request gives the same bytes, in a thread or not', async () => {
   expect(await readdir(folder)).toEqual(['first.cdf', 'second.cdf']);
 });
 
+test('one day after the other, in between one that fails: the bytes of a build by itself', async () => {
+  const alone = join(folder, 'alone.cdf');
+  await build(buildRequest({ inputPath: CSV_SAMPLE, outputPath: alone }), () => undefined);
+  const broken = join(folder, `${DAY_NAME}.csv`);
+  await writeFile(broken, toCsv([]));
+  for (const name of ['1.cdf', '2.cdf', '3.cdf']) {
+    const outputPath = join(folder, name);
+    // A small day between two large ones: nothing of the one before may show through.
+    const small = buildRequest({ inputPath: JSON_SAMPLE, format: 'json', outputPath: join(folder, 'small.cdf') });
+    if (name === '2.cdf') await buildL1c(small);
+    await buildL1c(buildRequest({ inputPath: CSV_SAMPLE, outputPath }));
+    expect((await readFile(outputPath)).equals(await readFile(alone))).toBe(true);
+    await expect(buildL1c(buildRequest({ inputPath: broken, outputPath: join(folder, 'x.cdf') }))).rejects.toThrow(
+      'has no idSensor',
+    );
+  }
+});
+
+test('two at once, and a third after one was aborted', async () => {
+  const alone = join(folder, 'alone.cdf');
+  await build(buildRequest({ inputPath: CSV_SAMPLE, outputPath: alone }), () => undefined);
+  const controller = new AbortController();
+  const paths = ['a.cdf', 'b.cdf', 'c.cdf'].map((name) => join(folder, name));
+  const [one, two] = [paths[0]!, paths[1]!].map((outputPath) =>
+    buildL1c(buildRequest({ inputPath: CSV_SAMPLE, outputPath })),
+  );
+  const aborted = buildL1c(buildRequest({ inputPath: CSV_SAMPLE, outputPath: join(folder, 'x.cdf') }), {
+    signal: controller.signal,
+    onProgress: () => controller.abort(new Error('enough')),
+  });
+  await expect(aborted).rejects.toThrow('enough');
+  await Promise.all([one, two]);
+  await buildL1c(buildRequest({ inputPath: CSV_SAMPLE, outputPath: paths[2]! }));
+  for (const path of paths) expect((await readFile(path)).equals(await readFile(alone))).toBe(true);
+  expect((await readdir(folder)).toSorted()).toEqual(['a.cdf', 'alone.cdf', 'b.cdf', 'c.cdf']);
+});
+
 test('progress ends with all bytes read', async () => {
   const told: unknown[] = [];
   const { size } = await import('node:fs').then(({ statSync }) => statSync(CSV_SAMPLE));

@@ -11,6 +11,9 @@ const SEGMENT_BITS = 13;
 const SEGMENT_ROWS = 1 << SEGMENT_BITS;
 const SEGMENT_MASK = SEGMENT_ROWS - 1;
 
+/** Of stores that were released; a thread builds one day at a time. */
+const spare: Segment[] = [];
+
 interface Segment {
   readonly numbers: Float64Array;
   readonly channels: Uint32Array;
@@ -25,11 +28,17 @@ export class RecordStore {
     return this.#size;
   }
 
+  /** Gives the memory back for the next store. The store is empty afterwards. */
+  release(): void {
+    spare.push(...this.#segments.splice(0));
+    this.#size = 0;
+  }
+
   /** Appends `row.numbers` and the descriptor of `row` under `channel`. */
   add(row: Row, channel: number): void {
     const index = this.#size++;
     const place = index & SEGMENT_MASK;
-    if (place === 0) this.#segments.push(newSegment());
+    if (place === 0) this.#segments.push(spare.pop() ?? newSegment());
     const { numbers, channels, descriptors } = this.#segments[index >>> SEGMENT_BITS]!;
     const from = row.numbers;
     const start = place * ROW_NUMBERS;
