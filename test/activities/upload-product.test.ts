@@ -2,7 +2,10 @@ import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { createActivities } from '../../src/activities/index.ts';
 import { parseDay } from '../../src/core/time/day.ts';
+import type { Delivery, DeliveryHooks, DeliveryResult } from '../../src/storage/destination.ts';
+import { FileDestination } from '../../src/storage/file-destination.ts';
 import {
   ALL,
   KILLED,
@@ -130,6 +133,26 @@ test('two destinations are two deliveries', async () => {
   const deliveries = await Promise.all([uri, second].map((base) => place.ledger.dayFacts(ALL, DAY, DAY, base)));
   expect(deliveries.map(([facts]) => facts?.delivery?.destination)).toEqual([uri, second]);
   expect(await place.rows()).toEqual([...FULL_ROWS, ...FULL_ROWS]);
+});
+
+test('SAFE-11: what the options say of replacing reaches the destination, with a way to stop it', async () => {
+  const asked: { delivery: Delivery; hooks: DeliveryHooks | undefined }[] = [];
+  class Watched extends FileDestination {
+    override deliver(delivery: Delivery, hooks?: DeliveryHooks): Promise<DeliveryResult> {
+      asked.push({ delivery, hooks });
+      return super.deliver(delivery, hooks);
+    }
+    override recordedAs(key: string): { bucket: string; key: string } {
+      return { bucket: 'a-bucket', key: `a-prefix/${key}` };
+    }
+  }
+  const activities = createActivities({ ...place.deps, destinationAt: () => new Watched(folder) });
+  const options = { uploadTo: 's3://a-bucket/a-prefix', replace: true, backupPrefix: 'old' };
+  await tryStage({ ...place, activities }, 'uploadProduct', dayAttempt({ day: DAY, stages: ['upload'], options }));
+  expect(asked).toHaveLength(1);
+  expect(asked[0]?.delivery).toMatchObject({ key: KEY, owner: ALL, replace: true, backupPrefix: 'old' });
+  expect(asked[0]?.hooks?.signal).toBeInstanceOf(AbortSignal);
+  expect(place.telemetry()).toContain(`a-bucket,a-prefix/${KEY}\r\n`);
 });
 
 describe('what cannot be delivered', () => {

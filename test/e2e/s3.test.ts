@@ -161,7 +161,7 @@ describe('SAFE-5: killed with -9, the same command again: one object, the right 
   });
 });
 
-test('CLI-21, UDL-7, CLI-D1: the token from AWS Secrets Manager downloads a day, and is in no output and no file', async () => {
+test('CLI-21, UDL-7, CLI-D1: the token from AWS Secrets Manager downloads a day, and is in no output and no file, nor is the key for S3', async () => {
   const { place, uri, aws } = await setUp();
   const service = await startSecretsManager();
   service.setAnswer({ status: 200, body: { SecretString: JSON.stringify({ basicauth: TOKEN }) } });
@@ -172,7 +172,8 @@ test('CLI-21, UDL-7, CLI-D1: the token from AWS Secrets Manager downloads a day,
   await service.close();
   expect(done).toMatchObject({ code: 0 });
   expect(service.requests.map(({ body }) => body)).toEqual([{ SecretId: arn }]);
-  const leaks = filesBelow(place.dir).filter((path) => readFileSync(path).includes(TOKEN.slice(6)));
+  const secrets = [TOKEN.slice(6), server.secretAccessKey];
+  const leaks = filesBelow(place.dir).filter((path) => secrets.some((text) => readFileSync(path).includes(text)));
   expect(leaks).toEqual([]);
-  expect(done.stdout + done.stderr).not.toContain(TOKEN.slice(6));
+  expect(secrets.filter((text) => (done.stdout + done.stderr).includes(text))).toEqual([]);
 });
