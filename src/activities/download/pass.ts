@@ -62,7 +62,7 @@ class Pass implements PassResult {
     this.#store = store;
     this.#signal = hooks.signal;
     this.#hooks = hooks;
-    this.#queue = store.missing;
+    this.#queue = store.toAsk;
   }
 
   async run(): Promise<void> {

@@ -53,6 +53,8 @@ export class SliceStore {
   /** By start. */
   readonly #done = new Map<number, SliceFile>();
   readonly #failures = new Map<number, number>();
+  /** Slices whose latest answer was a failure, also one of an earlier run. */
+  readonly #failedBefore = new Set<number>();
   #records = 0;
   #bytes = 0;
   #hasNewFailure = false;
@@ -95,6 +97,19 @@ export class SliceStore {
   /** Slices without an intact file, ascending. */
   get missing(): Slice[] {
     return this.#slices.filter(({ startMs }) => !this.#done.has(startMs));
+  }
+
+  /**
+   * What is missing, in the order to ask for it: what has not failed, then what has failed most often. A run of slices that
+   * are bad for good then neither keeps the others from being asked for nor looks like a source that fails as a whole, and
+   * its end comes after six passes over the same few.
+   */
+  get toAsk(): Slice[] {
+    const failures = ({ startMs }: Slice): number => this.#failures.get(startMs) ?? 0;
+    const [failed, fresh] = [true, false].map((before) =>
+      this.missing.filter(({ startMs }) => this.#failedBefore.has(startMs) === before),
+    ) as [Slice[], Slice[]];
+    return [...fresh, ...failed.toSorted((a, b) => failures(b) - failures(a))];
   }
 
   /** Finished slices, ascending. */
@@ -182,6 +197,7 @@ export class SliceStore {
   async fail(slice: Slice, { failure, httpStatus, bodyBytes, seconds }: Failed): Promise<number> {
     const failures = (this.#failures.get(slice.startMs) ?? 0) + 1;
     this.#failures.set(slice.startMs, failures);
+    this.#failedBefore.add(slice.startMs);
     this.#hasNewFailure = true;
     this.#tellChange();
     const kept = failure.rawStart && (await keepRejected(this.#folder, slice, failures, failure.rawStart));
@@ -206,6 +222,7 @@ export class SliceStore {
 
   async #load(freshRun: boolean): Promise<void> {
     const rows = new Map((await this.#ledger.slices(this.#product, this.#day)).map((row) => [row.startMs, row]));
+    for (const { startMs, status } of rows.values()) if (status === 'failed') this.#failedBefore.add(startMs);
     // A slice at its limit ended the run before, or the source as a whole failed: it begins anew.
     if (freshRun || [...rows.values()].some((row) => row.status === 'failed' && row.failures >= MOST_SLICE_FAILURES)) {
       await this.#ledger.resetSliceFailures(this.#product, this.#day);

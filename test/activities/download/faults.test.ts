@@ -283,6 +283,19 @@ describe('UDL-22, SAFE-4: what does not pass sees a bounded number of requests',
     expect(restarted.gate.snapshot()).toMatchObject({ incident: null, hasSucceeded: false });
   });
 
+  test.for([6, 12])(
+    'design §2: %d slices in a row that are bad for good end their day alone: the others are fetched, the source is not blamed',
+    async (bad) => {
+      const [from, to] = [100, 100 + bad].map((slice) => START + slice * 300_000) as [number, number];
+      server.script = (response, request) =>
+        request.startMs >= from && request.startMs < to ? send(response, 500, 'no') : GOOD(response, request);
+      await expect(drive(deps, ALL)).rejects.toMatchObject({ kind: 'slice_exhausted' });
+      expect(deps.gate.snapshot()).toMatchObject({ incident: null, hasSucceeded: true });
+      const done = [...ledger.rows.values()].filter(({ status }) => status !== 'failed').length;
+      expect(done).toBe(288 - bad);
+    },
+  );
+
   test('a source that only answers 429 sees at most 30 × 4 requests, then the run is paused; no slice counts as failed', async () => {
     const factor = 200_000;
     deps = { ...deps, gate: openGate({ initialRate: 5, minRate: 0.5, maxRate: 25 }, fastClock(factor)) };
