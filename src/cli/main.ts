@@ -12,8 +12,10 @@ import { addDownloadCommand } from './download.ts';
 import { addExplainCommand } from './explain.ts';
 import { addFinishCommand } from './finish.ts';
 import { addGapsCommand } from './gaps.ts';
+import { addLedgerCommand } from './ledger.ts';
 import { addPauseCommand } from './pause.ts';
 import { addProcessCommand } from './process.ts';
+import { addRepairCommand } from './repair.ts';
 import { addResumeCommand } from './resume.ts';
 import { addRetryFailedCommand } from './retry-failed.ts';
 import { addRunCommand } from './run.ts';
@@ -25,6 +27,7 @@ import type { CliContext } from './support/context.ts';
 import { EXIT, exitCodeOf } from './support/exit-codes.ts';
 import type { ExitCode } from './support/exit-codes.ts';
 import { describeError } from './support/report-error.ts';
+import { addVerifyCommand } from './verify.ts';
 import { addWatchCommand } from './watch.ts';
 import { addWorkerCommand } from './worker.ts';
 
@@ -35,6 +38,9 @@ const COMMANDS = [
   addStatusCommand,
   addExplainCommand,
   addGapsCommand,
+  addVerifyCommand,
+  addRepairCommand,
+  addLedgerCommand,
   addWatchCommand,
   addRetryFailedCommand,
   addPauseCommand,

@@ -131,6 +131,14 @@ export interface Throughput {
   readonly lastAt: string | null;
 }
 
+/** What a check of the database found. */
+export interface IntegrityReport {
+  /** One sentence each; none when the ledger is whole. */
+  readonly problems: readonly string[];
+  /** Fresh counts, by table. */
+  readonly rows: Readonly<Record<string, number>>;
+}
+
 export interface LedgerReports {
   /** Products with any row, ascending. */
   products(): Promise<ProductSlug[]>;
@@ -156,6 +164,12 @@ export interface LedgerReports {
   dayHistories(day: Day, product?: ProductSlug | null): Promise<DayHistory[]>;
   /** First and last day of a product with any word; null without one. */
   knownRange(product: ProductSlug): Promise<{ first: Day; last: Day } | null>;
+  /** Files that should be on the disk, by product, day and kind: present and not removed on purpose. */
+  presentFiles(scope?: ReportScope): Promise<ArtifactRow[]>;
+  /** The latest delivery of each day to each destination. */
+  deliveries(scope?: ReportScope): Promise<DeliveryRow[]>;
+  /** Reads everything (TRACK-13): the database's own check, then what is kept twice against each other. Beside a writer. */
+  checkIntegrity(): Promise<IntegrityReport>;
   /** One entry per day, ascending. */
   gapDays(question: GapQuestion): Promise<GapDay[]>;
 }

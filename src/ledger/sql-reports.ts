@@ -4,10 +4,12 @@ import { availabilityPct } from '../core/records/counts.ts';
 import { expectedRecords, parseProductSlug } from '../core/product.ts';
 import type { ProductSlug } from '../core/product.ts';
 import type { Day } from '../core/time/day.ts';
+import { toArtifact, toDelivery } from './artifacts.ts';
 import { readDayHistory } from './day-history.ts';
 import { readGapDays } from './gap-facts.ts';
 import { isFinal } from '../core/backfill/recheck.ts';
 import { CHECK_STATES } from '../core/records/source-check.ts';
+import { checkIntegrity } from './integrity.ts';
 import type { CheckCount, DayLine, FailureRow, LedgerReports, ReportScope } from './reports.ts';
 import type { LedgerTables } from './schema.ts';
 import { readTransaction } from './transactions.ts';
@@ -142,6 +144,34 @@ export function createSqlReports(db: Kysely<LedgerTables>, paths: WorkspacePaths
         .executeTakeFirst();
       return row?.first == null ? null : { first: row.first, last: row.last };
     },
+
+    async presentFiles(scope = {}) {
+      const rows = await db
+        .selectFrom('artifacts')
+        .selectAll()
+        .where(inScope(scope))
+        .where('superseded_at', 'is', null)
+        .where('released_at', 'is', null)
+        .orderBy('product')
+        .orderBy('day')
+        .orderBy('kind')
+        .execute();
+      return rows.map((row) => toArtifact(row, paths));
+    },
+
+    async deliveries(scope = {}) {
+      const rows = await db
+        .selectFrom('deliveries')
+        .selectAll()
+        .where(inScope(scope))
+        .orderBy('product')
+        .orderBy('day')
+        .orderBy('destination')
+        .execute();
+      return rows.map(toDelivery);
+    },
+
+    checkIntegrity: () => checkIntegrity(db),
 
     gapDays: (question) => readGapDays(db, question),
 

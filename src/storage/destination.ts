@@ -41,6 +41,12 @@ export interface DeliveryResult {
   readonly warning?: string;
 }
 
+export interface StoredContent {
+  readonly sizeBytes: number;
+  /** Lower-case hexadecimal. */
+  readonly sha256: string | null;
+}
+
 /**
  * A place that products are delivered to. Every implementation passes `test/storage/destination-contract.ts`.
  *
@@ -64,6 +70,13 @@ export interface Destination {
    *   good, `disk_full`, `storage_unavailable` when trying again may help
    */
   deliver(delivery: Delivery, hooks?: DeliveryHooks): Promise<DeliveryResult>;
+  /**
+   * What stands under a key, without changing anything: one look. `sha256` is what the destination keeps of the object, null
+   * when it keeps none; read from the content itself when `deep`.
+   *
+   * @throws PipelineError `config_invalid` or `storage_unavailable`, as `deliver`
+   */
+  look(key: string, deep: boolean): Promise<StoredContent | null>;
   /** Lets go of connections. Idempotent. */
   close(): void;
 }

@@ -8,7 +8,7 @@ import { publishFile, removeLeftoversOf, temporaryName } from './atomic-file.ts'
 import { backupFile } from './backup.ts';
 import { crashPoint } from './crash-point.ts';
 import { checkedKey, notAsAnnounced, refuseOwned, replacedUnknown, requireSource } from './delivery-checks.ts';
-import type { Delivery, DeliveryHooks, DeliveryResult, Destination } from './destination.ts';
+import type { Delivery, DeliveryHooks, DeliveryResult, Destination, StoredContent } from './destination.ts';
 import { fileDigest } from './file-digest.ts';
 import { errorCode, explainFsError, whyNotWritable } from './folders.ts';
 import { noteOwner, readOwner } from './object-owner.ts';
@@ -37,6 +37,16 @@ export class FileDestination implements Destination {
 
   close(): void {
     // Files are closed as soon as they are written.
+  }
+
+  async look(key: string, deep: boolean): Promise<StoredContent | null> {
+    const path = join(this.#folder, checkedKey(key));
+    try {
+      if (!(await isFile(path))) return null;
+      return deep ? await fileDigest(path) : { sizeBytes: (await stat(path)).size, sha256: null };
+    } catch (error) {
+      throw asPipelineError(error, pathToFileURL(path).href);
+    }
   }
 
   async deliver(delivery: Delivery, hooks: DeliveryHooks = {}): Promise<DeliveryResult> {

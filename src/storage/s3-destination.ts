@@ -5,7 +5,7 @@
 import { PipelineError } from '../core/errors.ts';
 import { crashPoint } from './crash-point.ts';
 import { checkedKey, notAsAnnounced, refuseOwned, replacedUnknown, requireSource } from './delivery-checks.ts';
-import type { Delivery, DeliveryHooks, DeliveryResult, Destination } from './destination.ts';
+import type { Delivery, DeliveryHooks, DeliveryResult, Destination, StoredContent } from './destination.ts';
 import { fileDigest } from './file-digest.ts';
 import { parseS3Address } from './s3/address.ts';
 import { verifiedBody } from './s3/body.ts';
@@ -70,6 +70,19 @@ export class S3Destination implements Destination {
     } catch (error) {
       hooks.signal?.throwIfAborted();
       throw await this.#inWords(error, uri);
+    }
+  }
+
+  async look(key: string, deep: boolean): Promise<StoredContent | null> {
+    const below = this.#below(checkedKey(key));
+    try {
+      const bucket = await this.#open();
+      const found = await bucket.head(below);
+      if (found === null) return null;
+      const { sizeBytes } = found;
+      return { sizeBytes, sha256: deep ? await bucket.digest(below, found.etag) : found.sha256 };
+    } catch (error) {
+      throw await this.#inWords(error, `s3://${this.#bucketName}/${below}`);
     }
   }
 

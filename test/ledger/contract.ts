@@ -1,5 +1,6 @@
 /** What every ledger promises, whatever database it stands on. Call with a factory inside a test file. */
 import { join } from 'node:path';
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Stage } from '../../src/core/backfill/types.ts';
 import { parseProductSlug } from '../../src/core/product.ts';
@@ -820,6 +821,47 @@ export function describeLedger(name: string, open: LedgerFactory): void {
         [],
       ]);
     });
+  });
+
+  test(`${name}: TRACK-13: sums and states always agree with what they are made of, whatever is written`, async () => {
+    const { root, ledger } = await setUp();
+    const ends = [0, 1, 2, 3].map((index) => slice({ startMs: index, endMs: index + 1 }));
+    const step = fc.oneof(
+      fc.record({ kind: fc.constant('slices'), day: fc.nat(2), n: fc.nat(3), failed: fc.boolean() }),
+      fc.record({ kind: fc.constant('retain'), day: fc.nat(2), n: fc.nat(3), failed: fc.boolean() }),
+      fc.record({ kind: fc.constant('stage'), day: fc.nat(2), n: fc.nat(5), failed: fc.boolean() }),
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 6 }), async (steps) => {
+        for (const { kind, day: number, n, failed } of steps) {
+          const day = addDays(DAY, number);
+          const change = failed ? ({ status: 'failed', records: null } as const) : {};
+          if (kind === 'slices') await ledger.putSlices(ends.slice(n).map((row) => ({ ...row, day, ...change })));
+          else if (kind === 'retain') await ledger.retainSlices(QUICKLOOK, day, ends.slice(0, n));
+          else {
+            const of = attempt({ workflowRunId: `wf-${n}-${number}`, runId: `r-${n}`, day });
+            await (failed ? ledger.failStage(of, FAILURE) : ledger.closeStage(of, downloaded(root)));
+          }
+        }
+        expect((await ledger.checkIntegrity()).problems).toEqual([]);
+      }),
+      { numRuns: 12 },
+    );
+    const { rows } = await ledger.checkIntegrity();
+    expect(rows['attempts']).toBe((await ledger.attemptsAfter(0, 1000)).length);
+    const day = addDays(DAY, 30);
+    await ledger.putDelivery({
+      product: QUICKLOOK,
+      day,
+      destination: DESTINATION,
+      key: 'l1c/x.cdf',
+      sizeBytes: 5,
+      sha256: 'b'.repeat(64),
+      deliveredAt: '2025-11-21T05:05:54.421Z',
+    });
+    expect((await ledger.checkIntegrity()).problems).toEqual([
+      `deliveries: ${QUICKLOOK} ${day} delivered l1c/x.cdf, which is none of its products.`,
+    ]);
   });
 
   test(`${name}: a NUL in a message is stored as a readable sign`, async () => {

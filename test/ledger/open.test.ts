@@ -261,3 +261,18 @@ test('two processes write to one ledger without an error and without a lost row'
   await run;
   expect(await ledger.attemptsAfter(0, 1000)).toHaveLength(200);
 });
+
+test('TRACK-13: sums and states that were changed by another hand are found', async () => {
+  const { root, ledgerPath } = workspaceIn(temporaryFolder());
+  const ledger = await openIn(root);
+  await ledger.openStage(attempt());
+  await ledger.putSlice(slice());
+  expect((await ledger.checkIntegrity()).problems).toEqual([]);
+  const raw = new Database(ledgerPath);
+  raw.exec(`update slice_days set records = records + 1; delete from day_states`);
+  raw.close();
+  expect((await ledger.checkIntegrity()).problems).toEqual([
+    `day_states: ${QUICKLOOK} ${DAY} is not what the attempts say.`,
+    `slice_days: ${QUICKLOOK} ${DAY} is not the sum of its slices.`,
+  ]);
+});

@@ -39,6 +39,22 @@ export function destinationContract(name: string, create: () => Promise<Destinat
       expect(await keys()).toEqual([KEY]);
     });
 
+    test('a look tells size and, read in full, the hash of what stands there now; nothing when nothing does', async () => {
+      const { destination, put, keys } = await create();
+      expect(await destination.look(KEY, true)).toBeNull();
+      const delivery = await product('first');
+      await destination.deliver(delivery);
+      const { sizeBytes, sha256 } = delivery;
+      expect(await destination.look(KEY, true)).toEqual({ sizeBytes, sha256 });
+      const quick = await destination.look(KEY, false);
+      expect(quick?.sizeBytes).toBe(sizeBytes);
+      expect([sha256, null]).toContain(quick?.sha256);
+      await put(KEY, 'fIrst');
+      const changed = await destination.look(KEY, true);
+      expect(changed).toEqual({ sizeBytes, sha256: createHash('sha256').update('fIrst').digest('hex') });
+      expect(await keys()).toEqual([KEY]);
+    });
+
     test('SAFE-11: other content of the same size is replaced, the former one kept', async () => {
       const { destination, read, keys, readBackup } = await create();
       await destination.deliver(await product('former'));

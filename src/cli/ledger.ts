@@ -1,0 +1,75 @@
+import type { Command } from 'commander';
+import { decisionTable } from '../core/backfill/decision-table.ts';
+import { PipelineError } from '../core/errors.ts';
+import type { IntegrityReport } from '../ledger/reports.ts';
+import type { CliContext } from './support/context.ts';
+import { EXIT } from './support/exit-codes.ts';
+import type { ExitCode } from './support/exit-codes.ts';
+import { formatCount, formatTable } from './support/format.ts';
+import { readLedger } from './support/read-ledger.ts';
+
+interface Flags {
+  readonly workspace: string;
+  readonly json?: boolean;
+}
+
+/** `reachback ledger check|decisions`: the database itself, and the rules by which days are decided. */
+export function addLedgerCommand(program: Command, context: CliContext, end: (code: ExitCode) => void): void {
+  const ledger = program.command('ledger').description('The database of a workspace, and the rules that use it.');
+  ledger
+    .command('check')
+    .description(
+      "The database's own integrity check, then what it keeps twice against each other, then fresh counts of all rows. Safe\n" +
+        'beside a run; reads only. Exit code 1 on damage.',
+    )
+    .option('--workspace <dir>', 'the workspace (or an --output-dir)', './data')
+    .option('--json', 'print as JSON')
+    .action(async (given: Flags) => {
+      const report = await checked(context, given.workspace);
+      context.print(given.json === true ? JSON.stringify(report) : reportText(report));
+      end(report.problems.length === 0 ? EXIT.ok : EXIT.failed);
+    });
+  ledger
+    .command('decisions')
+    .description(
+      'What is done with a day, by what is known of it: the tables that planning follows, from the code itself.',
+    )
+    .option('--json', 'print as JSON')
+    .action((given: { json?: boolean }) => {
+      const tables = decisionTable();
+      context.print(
+        given.json === true
+          ? JSON.stringify(tables)
+          : tables.map(({ title, columns, rows }) => `${title}\n\n${formatTable(columns, rows)}`).join('\n\n'),
+      );
+      end(EXIT.ok);
+    });
+}
+
+/** A file that cannot even be read is a finding, not a failure of the check. */
+async function checked(context: CliContext, workspace: string): Promise<IntegrityReport> {
+  try {
+    return await readLedger(context, workspace, (ledger) => ledger.checkIntegrity());
+  } catch (error) {
+    const damage = damageIn(error);
+    if (damage === null) throw error;
+    return { problems: [`The database is damaged: ${damage}`], rows: {} };
+  }
+}
+
+function damageIn(error: unknown): string | null {
+  if (!(error instanceof Error)) return null;
+  const { code } = error as { code?: unknown };
+  if (typeof code === 'string' && /^SQLITE_(CORRUPT|NOTADB|IOERR)/.test(code)) return error.message;
+  return error instanceof PipelineError || error.cause !== undefined ? damageIn(error.cause) : null;
+}
+
+function reportText({ problems, rows }: IntegrityReport): string {
+  const counts = Object.entries(rows).map(([table, count]) => [table, formatCount(count)]);
+  if (problems.length === 0) return `${formatTable(['table', 'rows'], counts, [1])}\n\nThe ledger is whole.`;
+  return [
+    ...problems,
+    '  → Stop what writes to it, keep a copy, and restore a backup. Files, manifests and the telemetry CSV hold all that is needed to begin a new ledger: nothing is downloaded again that they know.',
+    ...(counts.length === 0 ? [] : ['', formatTable(['table', 'rows'], counts, [1])]),
+  ].join('\n');
+}
