@@ -6,6 +6,7 @@ import { toArtifact, toCounts, toDelivery } from './artifacts.ts';
 import type { DayHistory } from './reports.ts';
 import type { LedgerTables } from './schema.ts';
 import { createSliceStore } from './slices.ts';
+import { toCheck } from './source-checks.ts';
 import { absoluteAttempt } from './telemetry-log.ts';
 import { readTransaction } from './transactions.ts';
 import type { WorkspacePaths } from './workspace-paths.ts';
@@ -44,6 +45,12 @@ export function readDayHistory(
       .where('day', '=', day)
       .orderBy('delivered_at')
       .execute();
+    const check = await trx
+      .selectFrom('source_checks')
+      .selectAll()
+      .where('product', '=', product)
+      .where('day', '=', day)
+      .executeTakeFirst();
     const { slices, requestFailures } = createSliceStore(trx);
     return {
       product,
@@ -54,6 +61,7 @@ export function readDayHistory(
       files: artifacts.map((row) => ({ ...toArtifact(row, paths), supersededAt: row.superseded_at })),
       counts: counts.map((row) => ({ artifactSha256: row.artifact_sha256, ...toCounts(row) })),
       deliveries: deliveries.map(toDelivery),
+      check: check === undefined ? null : toCheck(check),
     };
   });
 }

@@ -6,7 +6,7 @@ import type { CheckState } from '../core/records/source-check.ts';
 import type { Day } from '../core/time/day.ts';
 import type { GapDay } from '../core/report/gaps.ts';
 import type { RecordCounts } from '../core/records/counts.ts';
-import type { ArtifactRow, DeliveryRow, RequestFailureRow, SliceRow, TelemetryStatus } from './ledger.ts';
+import type { ArtifactRow, CheckRow, DeliveryRow, RequestFailureRow, SliceRow, TelemetryStatus } from './ledger.ts';
 import type { AttemptRecord } from './telemetry-log.ts';
 
 /** The part of a day that a status speaks about; a failed count belongs to the download. */
@@ -93,6 +93,8 @@ export interface DayHistory {
   readonly files: readonly (ArtifactRow & { readonly supersededAt: string | null })[];
   readonly counts: readonly (RecordCounts & { readonly artifactSha256: string })[];
   readonly deliveries: readonly DeliveryRow[];
+  /** The latest comparison with what the source counts. */
+  readonly check: CheckRow | null;
 }
 
 export interface GapQuestion {

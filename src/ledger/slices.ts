@@ -4,7 +4,7 @@ import type { Insertable, Kysely, RawBuilder, Selectable, Transaction } from 'ky
 import type { ProductSlug } from '../core/product.ts';
 import type { Day } from '../core/time/day.ts';
 import type { Ledger, RequestFailureRow, SliceRow } from './ledger.ts';
-import type { LedgerTables, RequestFailuresTable, SliceDaysTable } from './schema.ts';
+import type { LedgerTables, RequestFailuresTable, SliceDaysTable, SlicesTable } from './schema.ts';
 import { storableText } from './storable-text.ts';
 
 export type SliceStore = Pick<
@@ -88,6 +88,23 @@ export function createSliceStore(db: Kysely<LedgerTables>): SliceStore {
   };
 }
 
+/** Every column but the key's: one that is added to the table and not here does not compile. */
+const REPLACED: Readonly<Record<Exclude<keyof SlicesTable, 'product' | 'day' | 'start_ms'>, true>> = {
+  end_ms: true,
+  status: true,
+  http_status: true,
+  records: true,
+  bytes: true,
+  sha256: true,
+  failures: true,
+  error_kind: true,
+  error_detail: true,
+  seconds: true,
+  updated_at: true,
+  outside: true,
+};
+const REPLACED_COLUMNS = Object.keys(REPLACED) as (keyof typeof REPLACED)[];
+
 /** One statement for all rows; of two with one key the later stands. */
 async function upsertSlices(trx: Transaction<LedgerTables>, slices: readonly SliceRow[]): Promise<void> {
   const byKey = new Map(slices.map((row) => [`${row.product} ${row.day} ${row.startMs}`, toRow(row)]));
@@ -95,19 +112,11 @@ async function upsertSlices(trx: Transaction<LedgerTables>, slices: readonly Sli
     .insertInto('slices')
     .values([...byKey.values()])
     .onConflict((conflict) =>
-      conflict.columns(['product', 'day', 'start_ms']).doUpdateSet((expression) => ({
-        end_ms: expression.ref('excluded.end_ms'),
-        status: expression.ref('excluded.status'),
-        http_status: expression.ref('excluded.http_status'),
-        records: expression.ref('excluded.records'),
-        bytes: expression.ref('excluded.bytes'),
-        sha256: expression.ref('excluded.sha256'),
-        failures: expression.ref('excluded.failures'),
-        error_kind: expression.ref('excluded.error_kind'),
-        error_detail: expression.ref('excluded.error_detail'),
-        seconds: expression.ref('excluded.seconds'),
-        updated_at: expression.ref('excluded.updated_at'),
-      })),
+      conflict
+        .columns(['product', 'day', 'start_ms'])
+        .doUpdateSet((expression) =>
+          Object.fromEntries(REPLACED_COLUMNS.map((column) => [column, expression.ref(`excluded.${column}`)])),
+        ),
     )
     .execute();
 }

@@ -478,7 +478,9 @@ export function describeLedger(name: string, open: LedgerFactory): void {
       const { ledger } = await setUp();
       const later = slice({ startMs: slice().endMs, endMs: slice().endMs + 300_000, status: 'empty', records: 0 });
       await ledger.putSlice(later);
-      await ledger.putSlice(slice({ status: 'failed', failures: 3, errorKind: 'wrong_kind', errorDetail: '<html>' }));
+      const other = { httpStatus: 502, seconds: 9, bytes: 9, outside: 9, updatedAt: '2025-11-22T00:00:00.000Z' };
+      const wrong = { errorKind: 'wrong_kind', errorDetail: '<html>', sha256: 'f'.repeat(64), ...other };
+      await ledger.putSlice(slice({ status: 'failed', failures: 3, ...wrong }));
       await ledger.putSlice(slice());
       await ledger.putSlice(slice());
       expect(await ledger.slices(QUICKLOOK, DAY)).toEqual([slice(), later]);
@@ -785,6 +787,7 @@ export function describeLedger(name: string, open: LedgerFactory): void {
         ],
         counts: [{ artifactSha256: 'a'.repeat(64), ...COUNTS }],
         deliveries: [],
+        check: null,
       });
     });
 

@@ -97,11 +97,16 @@ function fileLines({ files }: DayHistory): string[] {
   });
 }
 
-function countLines({ counts }: DayHistory): string[] {
-  return counts.map(({ artifactSha256, records, distinctReadings, recordsPerSensor }) => {
+function countLines({ counts, check }: DayHistory): string[] {
+  const lines = counts.map(({ artifactSha256, records, distinctReadings, recordsPerSensor }) => {
     const sensors = Object.keys(recordsPerSensor).length;
     return `${formatCount(records)} records, ${formatCount(distinctReadings)} distinct readings, ${sensors} sensors in ${artifactSha256}`;
   });
+  if (check === null) return lines;
+  const counted = check.counted === null ? '' : `, the source counts ${formatCount(check.counted)}`;
+  const why = check.reason === null ? '' : ` (${oneLine(check.reason)})`;
+  const against = `${check.state}: ${formatCount(check.kept)} kept${counted}${why}`;
+  return [...lines, `${instant(check.checkedAt)} compared with the source, ${against}`];
 }
 
 function deliveryLines({ deliveries }: DayHistory): string[] {
