@@ -11,7 +11,8 @@ import { ExchangeError, createPool, exchange } from './exchange.ts';
 import type { ExchangeHeader } from './exchange.ts';
 import { createJudge } from './judge.ts';
 import type { CountOrder, FetchOrder, FromThread, ThreadSettings, ToThread } from './protocol.ts';
-import { BufferPool, RecycledBuffer } from './recycled-buffer.ts';
+import { BufferPool, ownMemory, sharedMemory } from './recycled-buffer.ts';
+import type { RecycledBuffer } from './recycled-buffer.ts';
 import { PayloadError, RecordScanner } from './scan/record-scanner.ts';
 
 /** About two milliseconds of scanning. */
@@ -33,14 +34,15 @@ const port = parentPort;
 const settings = workerData as ThreadSettings;
 const pool = createPool(settings);
 const judge = createJudge(new URL(settings.origin).host, new Secret(settings.authorization));
-const buffers = new BufferPool();
+const bodies = new BufferPool(ownMemory);
+const blocks = new BufferPool(sharedMemory);
 const underWay = new Map<number, AbortController>();
 let lastScan: Promise<unknown> = Promise.resolve();
 
 port.on('message', (message: ToThread) => {
   if (message.type === 'fetch') void serve(message);
   else if (message.type === 'count') void serveCount(message);
-  else if (message.type === 'recycle') buffers.giveBack(new RecycledBuffer(message.memory));
+  else if (message.type === 'recycle') blocks.takeBack(message.memory);
   else underWay.get(message.id)?.abort();
 });
 
@@ -52,9 +54,9 @@ async function serve(order: FetchOrder): Promise<void> {
   const startedAt = performance.now();
   const abort = new AbortController();
   underWay.set(order.id, abort);
-  const body = buffers.take();
+  const body = bodies.take();
   const answer = await fetchAndScan(order, abort.signal, body);
-  buffers.giveBack(body);
+  bodies.giveBack(body);
   underWay.delete(order.id);
   const message: FromThread = {
     type: 'answer',
@@ -68,9 +70,9 @@ async function serveCount(order: CountOrder): Promise<void> {
   const startedAt = performance.now();
   const abort = new AbortController();
   underWay.set(order.id, abort);
-  const body = buffers.take();
+  const body = bodies.take();
   const answer = await count(order, abort.signal, body);
-  buffers.giveBack(body);
+  bodies.giveBack(body);
   underWay.delete(order.id);
   const seconds = (performance.now() - startedAt) / 1_000;
   port.postMessage({ type: 'counted', id: order.id, answer: { ...answer, seconds } } satisfies FromThread);
@@ -137,7 +139,7 @@ function inTurn<T>(work: () => Promise<T>): Promise<T> {
 }
 
 async function scan(order: FetchOrder, body: RecycledBuffer): Promise<SliceData | { readonly kind: 'empty' }> {
-  const out = buffers.take();
+  const out = blocks.take();
   let isHandedOver = false;
   try {
     const scanner = new RecordScanner(body, out, order.slice, order.format);
@@ -150,6 +152,6 @@ async function scan(order: FetchOrder, body: RecycledBuffer): Promise<SliceData 
     return { kind: 'data', block, sha256, columns, counts, outside };
   } finally {
     // The memory of a block goes with it, and comes back when it is recycled.
-    if (!isHandedOver) buffers.giveBack(out);
+    if (!isHandedOver) blocks.giveBack(out);
   }
 }

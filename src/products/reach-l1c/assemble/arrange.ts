@@ -98,7 +98,10 @@ export function soleDescriptor({ order }: Arrangement, store: RecordStore, descr
 /** The smallest step of the time axis in microseconds, or null when there is only one time (CDF-D9). */
 export function smallestStep(times: Float64Array): number | null {
   let smallest = Infinity;
-  for (let t = 1; t < times.length; t++) smallest = Math.min(smallest, times[t]! - times[t - 1]!);
+  for (let t = 1; t < times.length; t++) {
+    const step = times[t]! - times[t - 1]!;
+    if (step < smallest) smallest = step;
+  }
   return smallest === Infinity ? null : smallest;
 }
 

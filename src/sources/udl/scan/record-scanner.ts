@@ -194,7 +194,7 @@ export class RecordScanner {
   }
 
   #timeAt(template: Template): number {
-    const index = template.landmark('obTime');
+    const index = template.landmarks.obTime;
     const start = template.starts[index]!;
     if (index < 0 || template.ends[index]! < 0) return Number.NaN;
     if (template.ends[index]! - start === this.#lastTime.length && this.#isLastTime(start)) return this.#lastTimeMs;
@@ -212,17 +212,17 @@ export class RecordScanner {
   }
 
   #sensorAt(template: Template): number {
-    const index = template.landmark('idSensor');
+    const index = template.landmarks.idSensor;
     if (index >= 0 && template.ends[index]! >= 0) {
       const sensor = this.#counter.sensorOfBytes(this.#source, template.starts[index]!, template.ends[index]!);
       if (sensor >= 0) return sensor;
     }
     const id = this.#textAt(template, index);
-    return this.#counter.sensorOfTexts(id, this.#textAt(template, template.landmark('observatoryName')));
+    return this.#counter.sensorOfTexts(id, this.#textAt(template, template.landmarks.observatoryName));
   }
 
   #descriptionAt(template: Template): number {
-    const index = template.landmark('description');
+    const index = template.landmarks.description;
     if (index < 0 || template.ends[index]! < 0) return this.#counter.descriptionOfText('');
     return this.#counter.descriptionOfBytes(this.#source, template.starts[index]!, template.ends[index]!);
   }

@@ -53,6 +53,8 @@ export class Template {
   /** By value, after a match: where its text is in the source; `ends` is -1 when the value is no text. */
   readonly starts: Int32Array;
   readonly ends: Int32Array;
+  /** Index of each landmark's value, -1 when records of this shape do not have it. */
+  readonly landmarks: Readonly<Record<Landmark, number>>;
   /** After a match: where the output goes on. */
   outEnd = 0;
   readonly #modes: Uint8Array;
@@ -61,22 +63,21 @@ export class Template {
   readonly #expectedEnds: Int32Array;
   readonly #written: Uint8Array;
   readonly #writtenEnds: Int32Array;
-  readonly #landmarks: ReadonlyMap<Landmark, number>;
 
   constructor(shape: Shape) {
     this.#modes = Uint8Array.from(shape.modes);
     [this.#expected, this.#expectedEnds] = concatenate(shape.expected);
     [this.#written, this.#writtenEnds] = concatenate(shape.written);
-    this.#landmarks = shape.landmarks;
+    this.landmarks = {
+      obTime: shape.landmarks.get('obTime') ?? -1,
+      idSensor: shape.landmarks.get('idSensor') ?? -1,
+      observatoryName: shape.landmarks.get('observatoryName') ?? -1,
+      description: shape.landmarks.get('description') ?? -1,
+    };
     this.starts = new Int32Array(shape.modes.length);
     this.ends = new Int32Array(shape.modes.length);
     // Keywords can be longer in the output than in the source, quotes of texts are counted with the source.
     this.fixedBytes = this.#written.length + 8 * shape.modes.length;
-  }
-
-  /** Index of a landmark's value, -1 when records of this shape do not have it. */
-  landmark(name: Landmark): number {
-    return this.#landmarks.get(name) ?? -1;
   }
 
   /** Whether `other` matches the same records. */

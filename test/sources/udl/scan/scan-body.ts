@@ -1,7 +1,7 @@
 /** Runs the scanner over a body in one go. */
 import type { ArtifactFormat } from '../../../../src/core/product.ts';
 import type { Slice } from '../../../../src/core/slices.ts';
-import { RecycledBuffer } from '../../../../src/sources/udl/recycled-buffer.ts';
+import { RecycledBuffer, ownMemory } from '../../../../src/sources/udl/recycled-buffer.ts';
 import { RecordScanner } from '../../../../src/sources/udl/scan/record-scanner.ts';
 import type { ScanResult } from '../../../../src/sources/udl/scan/record-scanner.ts';
 
@@ -17,11 +17,11 @@ export function scanBody(
   body: string | Uint8Array,
   { format = 'csv', slice = SLICE }: { format?: ArtifactFormat; slice?: Slice } = {},
 ): ScanResult & { text: string } {
-  const source = new RecycledBuffer();
+  const source = new RecycledBuffer(ownMemory);
   // What an earlier, longer answer left behind must never be read.
   source.bytes.fill(0x5b);
   source.append(typeof body === 'string' ? Buffer.from(body) : body);
-  const out = new RecycledBuffer();
+  const out = new RecycledBuffer(ownMemory);
   const scanner = new RecordScanner(source, out, slice, format);
   while (!scanner.step(7));
   return { ...scanner.result(), text: Buffer.from(out.view()).toString('utf8') };
