@@ -21,8 +21,9 @@ import type { S3Server } from '../support/s3/versitygw.ts';
 const KEY = 'l1c/prelim/2026/01/01/reach_all_l1c_prelim_20260101T000000_v1.0.0.cdf';
 const SIZE = 3 << 20;
 const PRODUCT = Buffer.alloc(SIZE, 'the product of a day ');
-/** Long enough for a slow server, short enough for a silent one. */
-const TIMEOUT_MS = 1_500;
+/** Of faults that do not wait for it; of those that do. */
+const PATIENT_MS = 30_000;
+const IMPATIENT_MS = 2_500;
 const MOST_ATTEMPTS = 3;
 
 let server: S3Server;
@@ -79,7 +80,7 @@ async function deliverThrough(name: string, faults: readonly FaultRule[], former
   const destination = parseDestination(`s3://${bucket.name}`, {
     endpoint: proxy.url,
     region: null,
-    timeoutMs: TIMEOUT_MS,
+    timeoutMs: faults.some(({ fault }) => fault.kind === 'silence') ? IMPATIENT_MS : PATIENT_MS,
   });
   const course = { requests: [] as string[], outcome: [] as string[], errors: [] as PipelineError[] };
   proxy.setFaults(faults);
