@@ -16,6 +16,7 @@ describe('steering a range beside "reachback dev"', { timeout: 240_000 }, () => 
     const failed = await place.run(runArgs(place, '2025-09-01', '2025-09-02'));
     expect(failed.code).toBe(1);
     expect(failed.stderr).toContain('reachback retry-failed');
+    expect(failed.stderr).toContain('--max-concurrent-requests, --initial-rate, --max-rate have no effect here');
     const status = await place.run(['status', '--workspace', place.workspace]);
     expect(status.stdout).toContain('NeedsAttention');
     expect(status.stdout).toContain('2025-09-02 reach-all/quicklook download');
