@@ -1,5 +1,5 @@
 /** One seed: a run that is disturbed, and what it left beside what an undisturbed run leaves. */
-import { rm } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { differencesOf } from './compare.ts';
@@ -82,6 +82,8 @@ export async function drill(
       `the drill came to no end: ${error instanceof Error ? error.message : String(error)}`,
     ]);
     course.endAll();
+    // For whoever looks at what differs.
+    await writeFile(join(dir, 'requests.json'), `${JSON.stringify(await source.requests(), null, 1)}\n`);
     const { byEndpoint, repeatedAnswers } = await source.stats();
     return {
       scenario,
