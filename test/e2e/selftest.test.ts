@@ -24,6 +24,8 @@ function selftest(seed: number, dir: string): Promise<Ended> {
 /** What happens in each, so that a change of what seeds mean is noticed. */
 const SEEDS: readonly (readonly [seed: number, what: string])[] = [
   // Once stood still for ten minutes: the activity that closes a day had no heartbeat.
+  // Once sent requests inside a cooldown: their permits had waited for a thread to start.
+  [9, 'one-sensor · together · server at request 7, program at request 10'],
   [12, 'json · apart · worker at day-recorded:1'],
   [28, 'json · together · server at request 7, program at upload-renamed:1'],
   [49, 'json · together · program at slice-recorded:2, program at slice-temporary:3'],

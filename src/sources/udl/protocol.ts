@@ -38,6 +38,8 @@ export type ToThread =
   | { readonly type: 'recycle'; readonly memory: SharedArrayBuffer };
 
 export type FromThread =
+  /** Once: orders are carried out at once from now on. */
+  | { readonly type: 'ready' }
   /** Every second while an order is under way: the thread has not hung. */
   | { readonly type: 'alive' }
   | { readonly type: 'header'; readonly id: number; readonly header: AnswerHeader }

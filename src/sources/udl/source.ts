@@ -97,7 +97,7 @@ class ThreadedSource implements UdlSource {
   }
 
   async fetchSlice(query: SliceQuery, hooks: FetchHooks = {}): Promise<SliceAnswer> {
-    const idlest = this.#idlest();
+    const idlest = await this.#idlest();
     const id = (this.#nextId += 1);
     const { slice, product } = query;
     const path = this.#pathPrefix + slicePath(query);
@@ -113,17 +113,25 @@ class ThreadedSource implements UdlSource {
   async fetchCount(query: SliceQuery, hooks: FetchHooks = {}): Promise<CountAnswer> {
     const id = (this.#nextId += 1);
     const path = this.#pathPrefix + countPath(query);
-    return (await this.#run(this.#idlest(), { type: 'count', id, path }, hooks)) as CountAnswer;
+    return (await this.#run(await this.#idlest(), { type: 'count', id, path }, hooks)) as CountAnswer;
   }
 
-  #idlest(): FetchThread {
-    return this.#threads.reduce((best, thread) => (thread.underWay < best.underWay ? thread : best));
+  /**
+   * Of the threads that can send at once. A request that waited for its thread to start would leave long after its permit was
+   * given, and so inside a pause that an answer to another one has begun meanwhile (SAFE-2).
+   */
+  async #idlest(): Promise<FetchThread> {
+    const starting = this.#threads.map((thread) => thread.start());
+    if (!this.#threads.some(({ isReady }) => isReady)) await Promise.race(starting);
+    const ready = this.#threads.filter(({ isReady }) => isReady);
+    const choice = ready.length > 0 ? ready : this.#threads;
+    return choice.reduce((best, thread) => (thread.underWay < best.underWay ? thread : best));
   }
 
   async #run(thread: FetchThread, order: FetchOrder | CountOrder, { signal, onHeader }: FetchHooks): Promise<Answer> {
+    if (signal?.aborted) return CANCELLED;
     const answer = thread.run(order, onHeader);
     const cancel = (): void => thread.cancel(order.id);
-    if (signal?.aborted) cancel();
     signal?.addEventListener('abort', cancel, { once: true });
     try {
       return await answer;
@@ -156,6 +164,8 @@ const RESOURCE_LIMITS = { maxYoungGenerationSizeMb: 3 };
 /** Of the kind that was asked for. */
 type Answer = SliceAnswer | CountAnswer;
 
+const CANCELLED = { kind: 'cancelled', httpStatus: null, bodyBytes: 0, seconds: 0 } as const;
+
 interface Order {
   readonly resolve: (answer: Answer) => void;
   readonly reject: (error: Error) => void;
@@ -172,6 +182,9 @@ class FetchThread {
   #worker: Worker | null = null;
   #heardAt = 0;
   #closed = false;
+  /** Settles when the thread can send, or has ended. */
+  #starting = Promise.withResolvers<void>();
+  isReady = false;
 
   constructor(settings: ThreadSettings) {
     this.#settings = settings;
@@ -185,7 +198,16 @@ class FetchThread {
     return this.#orders.size === 0 ? 0 : performance.now() - this.#heardAt;
   }
 
+  /** Settles when the thread can send at once, or has ended before. */
+  async start(): Promise<void> {
+    if (this.isReady || this.#closed) return;
+    this.#worker ??= this.#start();
+    this.#worker.ref();
+    await this.#starting.promise;
+  }
+
   run(order: FetchOrder | CountOrder, onHeader: Order['onHeader']): Promise<Answer> {
+    if (this.#closed) return Promise.resolve(CANCELLED);
     if (this.#orders.size === 0) this.#heardAt = performance.now();
     return new Promise((resolve, reject) => {
       this.#orders.set(order.id, { resolve, reject, onHeader });
@@ -232,12 +254,15 @@ class FetchThread {
     });
     worker.on('exit', () => {
       this.#worker = null;
+      this.isReady = false;
+      this.#starting.resolve();
+      this.#starting = Promise.withResolvers();
       const orders = [...this.#orders.values()];
       this.#orders.clear();
       const reason = cause instanceof Error ? `: ${cause.message.replace(/\.$/, '')}` : '';
       for (const { resolve, reject } of orders) {
         if (this.#closed) {
-          resolve({ kind: 'cancelled', httpStatus: null, bodyBytes: 0, seconds: 0 });
+          resolve(CANCELLED);
           continue;
         }
         reject(
@@ -250,7 +275,12 @@ class FetchThread {
 
   #receive(message: FromThread): void {
     this.#heardAt = performance.now();
-    if (message.type === 'alive') return;
+    if (message.type === 'ready') {
+      this.isReady = true;
+      this.#starting.resolve();
+      if (this.#orders.size === 0) this.#worker?.unref();
+    }
+    if (message.type === 'alive' || message.type === 'ready') return;
     const order = this.#orders.get(message.id);
     if (!order) return;
     if (message.type === 'header') {

@@ -50,6 +50,8 @@ setInterval(() => {
   if (underWay.size > 0) port.postMessage({ type: 'alive' } satisfies FromThread);
 }, ALIVE_EVERY_MS);
 
+port.postMessage({ type: 'ready' } satisfies FromThread);
+
 async function serve(order: FetchOrder): Promise<void> {
   const startedAt = performance.now();
   const abort = new AbortController();
