@@ -19,8 +19,7 @@ import { presentInput } from './plan/present-input.ts';
 import type { PresentInput } from './plan/present-input.ts';
 import type { DayAttempt, StageResult } from './types.ts';
 
-/** Version in the product's name; content that changes gets the next one only when days are refreshed. */
-const PRODUCT_VERSION = '1.0.0';
+const FIRST_VERSION = '1.0.0';
 /** Share of unusable rows above which a day fails (CDF-D10). */
 const QUARANTINE_LIMIT = 0.01;
 
@@ -46,6 +45,7 @@ export async function buildCdf(deps: ActivityDependencies, attempt: DayAttempt):
     return { seconds, productBytes: sizeBytes, productPath: path, records: row.records };
 
     async function makeProduct(): Promise<ArtifactRow> {
+      const version = versionOf(attempt, facts?.productFile ?? null, input.sha256);
       const generationDate = await deps.ledger.generationDate(
         input.sha256,
         options.profile,
@@ -63,7 +63,7 @@ export async function buildCdf(deps: ActivityDependencies, attempt: DayAttempt):
             outputPath: temporary,
             sensor,
             profile: options.profile,
-            version: PRODUCT_VERSION,
+            version,
             generationDate,
             quarantineLimit: QUARANTINE_LIMIT,
           },
@@ -75,7 +75,11 @@ export async function buildCdf(deps: ActivityDependencies, attempt: DayAttempt):
         if (built.inputSha256 !== input.sha256) throw inputChanged(input.path, input.sha256, built.inputSha256);
         logRemarks(deps, attempt, built);
         crashPoint('cdf-temporary');
-        return await publishProduct(deps, attempt, facts, temporary, built, generationDate, input.path);
+        return await publishProduct(deps, attempt, facts, temporary, built, {
+          version,
+          generationDate,
+          inputPath: input.path,
+        });
       } finally {
         await rm(temporary, { force: true });
       }
@@ -115,8 +119,7 @@ async function publishProduct(
   facts: DayFacts | undefined,
   temporary: string,
   built: BuildResult,
-  generationDate: string,
-  inputPath: string,
+  { version, generationDate, inputPath }: { version: string; generationDate: string; inputPath: string },
 ): Promise<ArtifactRow> {
   const { product, day, options } = input;
   const path = join(deps.workspace.products, built.key);
@@ -144,7 +147,7 @@ async function publishProduct(
     sha256: built.sha256,
     writer: SOFTWARE.reach,
     profile: options.profile,
-    version: PRODUCT_VERSION,
+    version,
     inputFile: inputPath,
     inputSha256: built.inputSha256,
     descriptor: built.descriptor,
@@ -158,7 +161,7 @@ async function publishProduct(
   await writeManifest(path, manifest);
   crashPoint('cdf-manifest');
   if (former !== undefined && former !== path) {
-    // The day has another first record and so another name (CDF-D2); its copy is among the backups. Before the row: a kill
+    // The day has another first record (CDF-D2) or version and so another name; its copy is among the backups. Before the row: a kill
     // after the row would leave the old name for ever.
     await Promise.all([rm(former, { force: true }), rm(manifestPath(former), { force: true })]);
   }
@@ -173,12 +176,23 @@ async function publishProduct(
     records: built.records,
     inputSha256: built.inputSha256,
     profile: options.profile,
-    version: PRODUCT_VERSION,
+    version,
     createdAt: new Date().toISOString(),
   };
   await deps.ledger.putArtifact(row);
   crashPoint('cdf-recorded');
   return row;
+}
+
+/**
+ * The version in the product's name. Of a day whose data have changed it is the next patch version, so that both can be
+ * told apart at a destination; any other rebuild keeps its name. `process` builds what lies in the folder, always under the same.
+ */
+function versionOf({ input }: DayAttempt, former: ArtifactRow | null, inputSha256: string): string {
+  const version = former?.version ?? FIRST_VERSION;
+  if (input.options.mode === 'process' || former === null || former.inputSha256 === inputSha256) return version;
+  const [major, minor, patch] = version.split('.').map(Number);
+  return `${major}.${minor}.${(patch ?? 0) + 1}`;
 }
 
 /** The day's former product, when it is in this products folder: another one's files are not ours to move. */

@@ -72,11 +72,11 @@ async function gapsIn(ledger: LedgerReports, given: Flags, today: Day): Promise<
     const first = given.startDate ?? known?.first;
     const last = given.endDate ?? known?.last;
     if (first === undefined || last === undefined || first > last) continue;
-    const { sensor } = parseProductSlug(each);
+    const { sensor, descriptor } = parseProductSlug(each);
     const expectedPerDay = expectedRecords(parseProductSlug(each));
     const perSlice = (expectedPerDay * sliceLengthMs(sensor)) / DAY_MS;
     const days = await ledger.gapDays({ product: each, first, last, fewerThan: Math.ceil(shortBelow * perSlice) });
-    found.push({ product: each, first, last, gaps: gapsOf(days, { today, expectedPerDay, shortBelow }) });
+    found.push({ product: each, first, last, gaps: gapsOf(days, { today, descriptor, expectedPerDay, shortBelow }) });
   }
   return found;
 }

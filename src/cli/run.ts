@@ -20,12 +20,14 @@ export function addRunCommand(program: Command, context: CliContext, end: (code:
     .summary('download, count, build and deliver every day of a range')
     .description(
       'Takes every UTC day of a range through download, count, build and delivery. Days that are done are skipped, so the\n' +
-        'same command again goes on where it was. ALL costs about 288 requests a day, one sensor about 4.',
+        'same command again goes on where it was. ALL costs about 288 requests a day, one sensor about 4, and\n' +
+        'one more each to compare the day with the number of records that the source counts.',
     )
     .option('--workspace <dir>', 'folder for downloads, products and the ledger', './data')
     .option('--telemetry-file <path>', 'telemetry CSV (default: download_telemetry.csv beside the downloads)');
   addDeliveryFlags(command);
   addRangeCommandFlags(command);
+  command.option('--refresh', 'ask again for days that are done: late data is fetched, nothing else is touched');
   flags.addProfileFlag(command, 'istp');
   flags.addSlicesFlag(command);
   flags.addPacingFlags(command);
@@ -37,6 +39,12 @@ Examples:
   reachback run --start-date 2025-09-01 --end-date 2025-09-30 --upload-to s3://my-bucket/reach --aws-region us-east-1
   reachback run --start-date 2025-09-01 --end-date 2025-09-30 --dry-run      what would be done, without a trace
   reachback run --start-date 2025-09-01 --end-date 2025-09-30 --retry-failed
+  reachback run --start-date 2025-09-01 --end-date 2025-09-30 --refresh
+
+Late data: a day is final once it was compared with the source later than 7 days after it (PROVISIONAL: 120). Until then
+run asks for its number of records when the day is 1, 3, 7, 30 and 120 days old; --refresh asks at once, for final days
+too. Another number: only the slices that differ are fetched, and the product gets its next patch version. A source that
+cannot count is asked for the whole day again by --refresh alone; the same content changes nothing.
 
 Exit codes: 0 all done, 1 some days failed, 2 usage or configuration, 3 the source stopped the run.`,
   );

@@ -129,12 +129,14 @@ class RangeRun {
   }
 
   /** Never rejects: whatever becomes of the day ends up in the state. Cancellation of the range reaches `run` by itself. */
-  async #runDay({ day, stages, reason }: PlannedDay): Promise<void> {
+  async #runDay({ day, stages, reason, recheck }: PlannedDay): Promise<void> {
     const { workspace, runId, product, options, searchAttributes } = this.#input;
     try {
       const result = await executeChild(processDay, {
         workflowId: dayWorkflowId(workspace, product, day),
-        args: [{ workspace, runId, product, day, stages, reason, options, searchAttributes }],
+        args: [
+          { workspace, runId, product, day, stages, reason, options, searchAttributes, ...(recheck && { recheck }) },
+        ],
         parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
         staticSummary: `${product} ${day}: ${stages.join(', ')}`,
         staticDetails: `Why: ${reason}. Stages: ${stages.join(' → ')}. Asked for by \`${workflowInfo().workflowId}\`.`,

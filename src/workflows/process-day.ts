@@ -23,11 +23,17 @@ export async function processDay(input: DayInput): Promise<DayResult> {
 
   let result: DayResult = { day, outcome: 'done', seconds: 0, stagesDone: [] };
   let stage: Stage = stages[0] ?? 'download';
+  let isUnchanged = false;
   try {
     for (stage of stages) {
+      // Looked at again, the source had nothing new: what follows from new data is left out.
+      if (isUnchanged && input.recheck?.anyway.includes(stage) !== true) continue;
       const done = await runStage(stage, attempt);
-      const stagesDone = [...result.stagesDone, stage];
-      result = { ...result, ...done, seconds: result.seconds + done.seconds, stagesDone };
+      const looked = done.outcome === 'unchanged';
+      isUnchanged ||= looked;
+      const stagesDone = looked ? result.stagesDone : [...result.stagesDone, stage];
+      const outcome = done.outcome ?? (isUnchanged ? 'done' : result.outcome);
+      result = { ...result, ...done, outcome, seconds: result.seconds + done.seconds, stagesDone };
       if (result.outcome === 'no_data') break;
     }
   } catch (error) {

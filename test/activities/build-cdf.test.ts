@@ -28,6 +28,8 @@ const SAMPLE_DAY = parseDay('2025-09-04');
 const DAY = parseDay('2026-01-01');
 const KEY = 'l1c/prelim/2026/01/01/reach_all_l1c_prelim_20260101T000000_v1.0.0.cdf';
 const HIDDEN_KEY = 'l1c/prelim/2026/01/01/.reach_all_l1c_prelim_20260101T000000_v1.0.0.cdf.manifest';
+const NEXT_KEY = KEY.replace('v1.0.0', 'v1.0.1');
+const HIDDEN_NEXT_KEY = HIDDEN_KEY.replace('v1.0.0', 'v1.0.1');
 const LATER_KEY = 'l1c/prelim/2026/01/01/reach_all_l1c_prelim_20260101T000005_v1.0.0.cdf';
 const TEN = toCsv(goodRecords(10));
 const build = (place: Place, options: Parameters<typeof dayAttempt>[0] = {}) =>
@@ -194,7 +196,29 @@ describe('what stands in the way', () => {
     const [manifest, file] = kept.map((name) => join(place.workspace.backups, name));
     expect(identity(file!).sha256).toBe(former);
     expect(JSON.parse(readFileSync(manifest!, 'utf8'))).toMatchObject({ sha256: former });
-    expect(identity(product(place)).sha256).not.toBe(former);
+    expect(products(place)).toEqual([HIDDEN_NEXT_KEY, NEXT_KEY]);
+    expect(identity(product(place, NEXT_KEY)).sha256).not.toBe(former);
+    const [facts] = await place.ledger.dayFacts(ALL, DAY, DAY, null);
+    expect(facts?.productFile).toMatchObject({ path: product(place, NEXT_KEY), version: '1.0.1' });
+  });
+
+  test('UDL-D14: data that change again give the next version; the same data keep theirs', async () => {
+    const place = await placeWith();
+    for (const [index, records] of [10, 11, 12, 12].entries()) {
+      await putDownload(place, DAY, toCsv(goodRecords(records)));
+      await build(place, { run: `workflow-run-${index}` });
+    }
+    expect(visible(products(place))).toEqual([KEY.replace('v1.0.0', 'v1.0.2')]);
+  });
+
+  test('`process` builds what lies in the folder, always under the same name', async () => {
+    const place = await placeWith();
+    const options = { mode: 'process' } as const;
+    await build(place, { options });
+    await putDownload(place, DAY, toCsv(goodRecords(11)));
+    await build(place, { options, run: 'workflow-run-2' });
+    expect(products(place).filter((name) => !name.startsWith('_backup'))).toContain(KEY);
+    expect(filesBelow(place.workspace.backups)).toHaveLength(2);
   });
 
   test('SAFE-11: a file that somebody put there is kept too', async () => {
@@ -219,7 +243,7 @@ describe('what stands in the way', () => {
     const inBackups = visible(filesBelow(backups));
     expect(inBackups.map((name) => identity(join(backups, name)).sha256)).toEqual([former]);
     rmSync(backups, { recursive: true });
-    expect(products(place)).toEqual([HIDDEN_KEY, KEY]);
+    expect(products(place)).toEqual([HIDDEN_NEXT_KEY, NEXT_KEY]);
   });
 
   test('CDF-D2: also when it was killed before the ledger knew', async () => {
@@ -233,7 +257,7 @@ describe('what stands in the way', () => {
     place.calm();
     await build(place, { run: 'workflow-run-2' });
     rmSync(place.workspace.backups, { recursive: true });
-    expect(products(place)).toEqual([HIDDEN_KEY, KEY]);
+    expect(products(place)).toEqual([HIDDEN_NEXT_KEY, NEXT_KEY]);
   });
 
   test('CDF-D1: a path of another product is refused and left alone', async () => {

@@ -15,7 +15,7 @@ import { onTestFinished } from 'vitest';
 import { createActivities } from '../../src/activities/index.ts';
 import type { ActivityDependencies } from '../../src/activities/dependencies.ts';
 import type { Activities, DayAttempt, StageResult } from '../../src/activities/types.ts';
-import type { RunOptions, Stage } from '../../src/core/backfill/types.ts';
+import type { Recheck, RunOptions, Stage } from '../../src/core/backfill/types.ts';
 import type { ProductSlug } from '../../src/core/product.ts';
 import { Secret } from '../../src/core/secret.ts';
 import { parseDay } from '../../src/core/time/day.ts';
@@ -130,6 +130,7 @@ export function dayAttempt(
     options?: Partial<RunOptions>;
     stages?: readonly Stage[];
     run?: string;
+    recheck?: Recheck;
   } = {},
 ): DayAttempt {
   const {
@@ -138,6 +139,7 @@ export function dayAttempt(
     options = {},
     stages = ['build'],
     run = 'workflow-run-1',
+    recheck,
   } = changes;
   return {
     workflowRunId: run,
@@ -147,6 +149,7 @@ export function dayAttempt(
       product,
       day,
       stages,
+      ...(recheck && { recheck }),
       reason: 'a test',
       searchAttributes: false,
       options: {

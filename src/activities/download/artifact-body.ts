@@ -66,12 +66,16 @@ async function writeJson(writer: HashingWriter, slices: SliceFiles): Promise<voi
   await writer.write('\n]');
 }
 
-async function copyBlock(writer: HashingWriter, { path, blockStart, header }: SliceFile): Promise<void> {
+async function copyBlock(
+  writer: HashingWriter,
+  { path, blockStart, isPart = false, header }: SliceFile,
+): Promise<void> {
   const source = await open(path, 'r');
   let bytes = 0;
   try {
     for (;;) {
-      const { bytesRead } = await source.read(writer.piece, 0, PIECE_BYTES, blockStart + bytes);
+      const most = isPart ? Math.min(PIECE_BYTES, header.blockBytes - bytes) : PIECE_BYTES;
+      const { bytesRead } = await source.read(writer.piece, 0, most, blockStart + bytes);
       if (bytesRead === 0) break;
       await writer.write(writer.piece.subarray(0, bytesRead));
       bytes += bytesRead;
@@ -85,11 +89,15 @@ async function copyBlock(writer: HashingWriter, { path, blockStart, header }: Sl
 /** Writes a slice's rows with each value under its own name. */
 async function remapBlock(
   writer: HashingWriter,
-  { path, blockStart, header }: SliceFile,
+  { path, blockStart, isPart = false, header }: SliceFile,
   columns: readonly string[],
 ): Promise<void> {
   const places = columns.map((column) => header.columns.indexOf(column));
-  const source = createReadStream(path, { start: blockStart, highWaterMark: PIECE_BYTES });
+  const source = createReadStream(path, {
+    start: blockStart,
+    ...(isPart && { end: blockStart + header.blockBytes - 1 }),
+    highWaterMark: PIECE_BYTES,
+  });
   const rows = source.pipe(parse({ record_delimiter: '\r\n' }));
   source.on('error', (error) => rows.destroy(error));
   let count = 0;

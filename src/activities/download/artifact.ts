@@ -88,26 +88,47 @@ export async function assembleMeanwhile(
 }
 
 /** Another file at the path, a damaged artifact too, is kept before the new one takes its name (SAFE-11). */
-function writeArtifact(
+async function writeArtifact(
   { path, log }: ArtifactPlace,
   fill: (file: FileHandle) => Promise<BodyDigest>,
 ): Promise<BodyDigest> {
-  return writeAtomically(path, async (file) => {
+  try {
+    return await writeAtomically(path, (file) => fillUnlessSame(file));
+  } catch (error) {
+    if (error instanceof AlreadyThere) return error.digest;
+    throw error;
+  }
+
+  async function fillUnlessSame(file: FileHandle): Promise<BodyDigest> {
     const digest = await fill(file);
-    if (await isReplacedBy(path, digest)) {
+    // The same content stays as it is, with its time.
+    if (await holds(path, digest)) throw new AlreadyThere(digest);
+    if (await isFile(path)) {
       const backup = await backupFile(path, join(dirname(path), '_backup'));
       log?.warn({ path, backup }, 'another file stood where the download goes; it is kept');
     }
     crashPoint('download-temporary');
     return digest;
-  });
+  }
 }
 
-/** Whether a file stands at the path that holds something else. */
-async function isReplacedBy(path: string, { sizeBytes, sha256 }: BodyDigest): Promise<boolean> {
+class AlreadyThere extends Error {
+  readonly digest: BodyDigest;
+
+  constructor(digest: BodyDigest) {
+    super('the same content is there already');
+    this.digest = digest;
+  }
+}
+
+/** Whether a file with this content stands at the path. */
+async function holds(path: string, { sizeBytes, sha256 }: BodyDigest): Promise<boolean> {
   const found = await stat(path).catch(() => null);
-  if (!found?.isFile()) return false;
-  return found.size !== sizeBytes || (await fileDigest(path)).sha256 !== sha256;
+  return found?.isFile() === true && found.size === sizeBytes && (await fileDigest(path)).sha256 === sha256;
+}
+
+async function isFile(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => null))?.isFile() === true;
 }
 
 async function* startingWith(first: SliceFile, rest: AsyncIterable<SliceFile>): AsyncGenerator<SliceFile, void> {

@@ -78,7 +78,7 @@ async function download(
   const product = parseProductSlug(request.product);
   const path = join(deps.folders.downloads, artifactFileName(product, request.day));
   const intact = await findIntactArtifact(path, request);
-  if (intact) return { outcome: 'done', path, ...sent, adopted: true, ...facts(intact) };
+  if (intact && request.again !== true) return { outcome: 'done', path, ...sent, adopted: true, ...facts(intact) };
 
   const store = await SliceStore.open(deps, request, daySlices(request.day, product.sensor, request.sliceMode));
   const assembled = await complete(deps, product, store, hooks, sent, path);
@@ -95,6 +95,8 @@ async function download(
   const { sizeBytes, sha256 } =
     (isOutdated ? null : assembled) ??
     (await assembleArtifact({ path, log: deps.log }, product.format, files, columns, hooks.signal));
+  // The same content: file and manifest stay as they are.
+  if (intact?.sha256 === sha256) return { outcome: 'done', path, ...sent, adopted: true, ...facts(intact), check };
   const manifest: DownloadManifest = {
     manifestVersion: 1,
     kind: 'download',

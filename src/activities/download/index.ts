@@ -5,6 +5,8 @@
  * about the next one. Start reading with `download-day.ts`.
  */
 export { downloadDay } from './download-day.ts';
+export { recheckDay } from './recheck.ts';
+export type { RecheckOutcome } from './recheck.ts';
 export { discardSlices } from './slice-store.ts';
 export type {
   DownloadDependencies,

@@ -43,6 +43,8 @@ export interface SliceFile {
   readonly path: string;
   /** Where the block begins. */
   readonly blockStart: number;
+  /** Whether more follows behind the block. */
+  readonly isPart?: boolean;
   readonly header: SliceHeader;
 }
 

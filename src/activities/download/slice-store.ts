@@ -15,14 +15,14 @@ import type { DownloadDependencies, DownloadRequest } from './types.ts';
 /** Failures of the source after which a slice is given up (UDL-22: one attempt and five retries). */
 export const MOST_SLICE_FAILURES = 6;
 
-/** An empty answer is no lasting truth, data may arrive late: an older one is asked for again. */
-const EMPTY_STAYS_MS = 24 * 3_600_000;
+/** An empty answer is no lasting truth, data may arrive late: an older one is asked for again. So is any answer for late data. */
+const STAYS_MS = 24 * 3_600_000;
 
 type Answered = Exclude<SliceAnswer, { kind: 'failed' | 'cancelled' }>;
 type Failed = Extract<SliceAnswer, { kind: 'failed' }>;
 
 /** Folder of a day's slice files. */
-function sliceFolder(folders: DownloadDependencies['folders'], product: ProductSlug, day: Day): string {
+export function sliceFolder(folders: DownloadDependencies['folders'], product: ProductSlug, day: Day): string {
   return join(folders.slices, ...product.split('/'), day);
 }
 
@@ -50,6 +50,7 @@ export class SliceStore {
   readonly #day: Day;
   readonly #folder: string;
   readonly #slices: readonly Slice[];
+  readonly #again: boolean;
   /** By start. */
   readonly #done = new Map<number, SliceFile>();
   readonly #failures = new Map<number, number>();
@@ -74,7 +75,9 @@ export class SliceStore {
     return store;
   }
 
-  private constructor(deps: DownloadDependencies, { product, day }: DownloadRequest, slices: readonly Slice[]) {
+  private constructor(deps: DownloadDependencies, request: DownloadRequest, slices: readonly Slice[]) {
+    const { product, day } = request;
+    this.#again = request.again ?? false;
     this.#ledger = deps.ledger;
     this.#product = product;
     this.#day = day;
@@ -154,22 +157,7 @@ export class SliceStore {
   /** Keeps a finished slice, in place of a former one: file first, then the ledger's row. */
   async put(slice: Slice, answer: Answered): Promise<KnownSlice> {
     const data = answer.kind === 'data' ? answer : null;
-    const header: SliceHeader = {
-      version: 1,
-      product: this.#product,
-      day: this.#day,
-      startMs: slice.startMs,
-      endMs: slice.endMs,
-      columns: data?.columns ?? [],
-      counts: data?.counts ?? { records: 0, distinctReadings: 0, recordsPerSensor: {} },
-      outside: data?.outside ?? 0,
-      httpStatus: answer.httpStatus,
-      bodyBytes: answer.bodyBytes,
-      seconds: answer.seconds,
-      fetchedAt: new Date().toISOString(),
-      blockBytes: data?.block.length ?? 0,
-      sha256: data?.sha256 ?? SHA256_OF_NOTHING,
-    };
+    const header = sliceHeader({ product: this.#product, day: this.#day }, slice, answer);
     const file = await writeSliceFile(this.#folder, header, data?.block ?? new Uint8Array());
     await this.#ledger.putSlice(this.#doneRow(header));
     crashPoint('slice-recorded');
@@ -252,7 +240,8 @@ export class SliceStore {
       header.day === this.#day &&
       header.startMs === startMs &&
       header.endMs === endMs;
-    const isFresh = header.counts.records > 0 || Date.now() - Date.parse(header.fetchedAt) < EMPTY_STAYS_MS;
+    const isYoung = Date.now() - Date.parse(header.fetchedAt) < STAYS_MS;
+    const isFresh = isYoung || (header.counts.records > 0 && !this.#again);
     return isOurs && isFresh;
   }
 
@@ -272,24 +261,54 @@ export class SliceStore {
   }
 
   #doneRow(header: SliceHeader): SliceRow {
-    return {
-      product: this.#product,
-      day: this.#day,
-      startMs: header.startMs,
-      endMs: header.endMs,
-      status: header.counts.records > 0 ? 'done' : 'empty',
-      httpStatus: header.httpStatus,
-      records: header.counts.records,
-      bytes: header.bodyBytes,
-      sha256: header.sha256,
-      failures: this.#failures.get(header.startMs) ?? 0,
-      errorKind: null,
-      errorDetail: null,
-      seconds: header.seconds,
-      updatedAt: header.fetchedAt,
-      outside: header.outside,
-    };
+    return rowOfSlice(header, this.#failures.get(header.startMs) ?? 0);
   }
+}
+
+/** The first line of a finished slice's file. */
+export function sliceHeader(
+  { product, day }: Pick<DownloadRequest, 'product' | 'day'>,
+  { startMs, endMs }: Slice,
+  answer: Answered,
+): SliceHeader {
+  const data = answer.kind === 'data' ? answer : null;
+  return {
+    version: 1,
+    product,
+    day,
+    startMs,
+    endMs,
+    columns: data?.columns ?? [],
+    counts: data?.counts ?? { records: 0, distinctReadings: 0, recordsPerSensor: {} },
+    outside: data?.outside ?? 0,
+    httpStatus: answer.httpStatus,
+    bodyBytes: answer.bodyBytes,
+    seconds: answer.seconds,
+    fetchedAt: new Date().toISOString(),
+    blockBytes: data?.block.length ?? 0,
+    sha256: data?.sha256 ?? SHA256_OF_NOTHING,
+  };
+}
+
+/** The ledger's row of a finished slice. */
+export function rowOfSlice(header: SliceHeader, failures: number): SliceRow {
+  return {
+    product: header.product,
+    day: header.day,
+    startMs: header.startMs,
+    endMs: header.endMs,
+    status: header.counts.records > 0 ? 'done' : 'empty',
+    httpStatus: header.httpStatus,
+    records: header.counts.records,
+    bytes: header.bodyBytes,
+    sha256: header.sha256,
+    failures,
+    errorKind: null,
+    errorDetail: null,
+    seconds: header.seconds,
+    updatedAt: header.fetchedAt,
+    outside: header.outside,
+  };
 }
 
 const SHA256_OF_NOTHING = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';

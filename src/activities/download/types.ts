@@ -32,6 +32,8 @@ export interface DownloadRequest {
   readonly requestsBefore?: number;
   /** Whether the day is compared with the number of records that the source counts. Default false. */
   readonly verify?: boolean;
+  /** Whether everything is asked for again although the artifact is there; one with the same content stays untouched. */
+  readonly again?: boolean;
 }
 
 export interface DownloadProgress {

@@ -57,8 +57,8 @@ export async function adoptableProduct(
 ): Promise<Adopted | null> {
   for (const shelf of shelves) {
     const folder = join(shelf, ...day.split('-'));
-    // Of several versions the last in name order is the newest.
-    for (const name of (await entriesOf(folder)).toSorted().toReversed()) {
+    // Of several versions the last is the newest.
+    for (const name of (await entriesOf(folder)).toSorted(byVersion).toReversed()) {
       const path = join(folder, name);
       if (name.startsWith('.')) continue;
       const manifest = await readManifest(path);
@@ -111,6 +111,9 @@ async function rowOf(
     createdAt: new Date(found.mtimeMs).toISOString(),
   };
 }
+
+/** Names in their order, numbers in them by value: 1.0.10 is behind 1.0.9. */
+const { compare: byVersion } = new Intl.Collator('en', { numeric: true });
 
 async function entriesOf(folder: string): Promise<string[]> {
   return readdir(folder).catch(() => []);

@@ -31,7 +31,9 @@ export async function planDays(deps: PlanDependencies, request: PlanRequest): Pr
     if (skip !== null) logSkip(deps.log, { day, skip, reason, ...(path !== null && { path }) });
   }
   return {
-    days: days.filter(({ skip }) => skip === null).map(({ day, stages, reason }) => ({ day, stages, reason })),
+    days: days
+      .filter(({ skip }) => skip === null)
+      .map(({ day, stages, reason, recheck }) => ({ day, stages, reason, ...(recheck && { recheck }) })),
     skipped: countSkips(days),
     limited,
   };

@@ -4,10 +4,12 @@
  * In dry run nothing is written: files that would be adopted count as adopted, times that would be refreshed stay.
  */
 import { join } from 'node:path';
-import { decideDay, decisionFlags, hasUsableInput, isNoDataFinal } from '../../core/backfill/decide.ts';
+import { decideDay, decisionFlags, hasUsableInput } from '../../core/backfill/decide.ts';
 import type { DayDecision, DecisionFacts, DecisionFlags } from '../../core/backfill/decide.ts';
+import { isFinal, isRecheckDue } from '../../core/backfill/recheck.ts';
 import type { PlanRequest } from '../../core/backfill/types.ts';
 import { parseProductSlug } from '../../core/product.ts';
+import type { Descriptor } from '../../core/product.ts';
 import { daysBetween, parseDay } from '../../core/time/day.ts';
 import type { Day } from '../../core/time/day.ts';
 import type { ArtifactRow, AttemptFact, DayFacts, InputFileRow, Ledger } from '../../ledger/ledger.ts';
@@ -55,6 +57,7 @@ interface Survey {
   readonly request: PlanRequest;
   readonly flags: DecisionFlags;
   readonly today: Day;
+  readonly descriptor: Descriptor;
   /** Names of the files in the downloads folder. */
   readonly names: ReadonlySet<string>;
   readonly inputs: ReadonlyMap<Day, readonly string[]>;
@@ -81,6 +84,7 @@ export async function surveyDays(
     request,
     flags: decisionFlags(request.options),
     today: parseDay(deps.today()),
+    descriptor: parseProductSlug(request.product).descriptor,
     names: new Set(names),
     inputs: mode === 'process' ? inputsByDay(names, parseProductSlug(request.product)) : new Map(),
     shelves: mode === 'download' ? [] : await productShelves(folders.products),
@@ -116,7 +120,8 @@ async function surveyDay(survey: Survey, facts: DayFacts): Promise<SurveyedDay> 
     build: buildState(facts.build),
     upload: uploadState(facts.upload),
     counted: download.adopted || facts.counts !== null,
-    noDataFinal: isNoDataFinal(facts.day, facts.download?.finishedAt ?? null, survey.today),
+    noDataFinal: isFinal(facts.day, survey.descriptor, facts.download?.finishedAt ?? null, survey.today),
+    recheckDue: isRecheckDue(facts.day, survey.descriptor, lastLooked(facts), survey.today),
     product: product.state === 'released' ? 'missing' : product.state,
     productCurrent: await isCurrent(survey, product.row, download, hasUsableInput(known) ? input : null),
     delivered: product.row !== null && facts.delivery?.sha256 === product.row.sha256,
@@ -129,6 +134,13 @@ async function surveyDay(survey: Survey, facts: DayFacts): Promise<SurveyedDay> 
     priorStatus: (mode === 'process' ? facts.build : facts.download)?.status ?? null,
     path: decision.skip === 'existing' ? (doneBy?.path ?? null) : (input?.path ?? null),
   };
+}
+
+/** When the day was last compared with the source; its download is a look as well. */
+function lastLooked({ check, download }: DayFacts): { checkedAt: string; askedAt: string } | null {
+  if (check !== null) return check;
+  const at = download?.finishedAt ?? null;
+  return at === null ? null : { checkedAt: at, askedAt: at };
 }
 
 /** What became of a recorded file, after adoption of one that was not recorded. */

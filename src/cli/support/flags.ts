@@ -33,6 +33,8 @@ export interface RangeFlags {
 
 export interface RunFlags {
   readonly retryFailed?: boolean;
+  /** `run` only. */
+  readonly refresh?: boolean;
   readonly limitDays?: number;
   readonly dryRun?: boolean;
   readonly concurrency: number;

@@ -51,6 +51,7 @@ export function backfillCommand(context: CliContext, given: RangeCommandFlags, o
     options: {
       mode: own.mode,
       retryFailed: given.retryFailed ?? false,
+      ...(given.refresh === true && { refresh: true }),
       ...own.delivery,
       profile: own.profile,
       sliceMode: given.slices ?? 'half-open',

@@ -5,9 +5,7 @@
  * leave room, three rules decide: what is complete is never made again; a failed day waits for `--retry-failed`; a stage
  * whose input will change is followed by the stages that use it (they look first, so that an equal input costs nothing).
  */
-import { countDays, dayOfMs } from '../time/day.ts';
-import type { Day } from '../time/day.ts';
-import type { RunMode, RunOptions, SkipCounts, Stage } from './types.ts';
+import type { Recheck, RunMode, RunOptions, SkipCounts, Stage } from './types.ts';
 
 /** Latest word of a phase of the day, by order of writing (TEL-D10); a failed count counts as a failed download. */
 export const DOWNLOAD_STATES = ['none', 'pending', 'done', 'noData', 'failed'] as const;
@@ -30,7 +28,7 @@ export interface DecisionFacts {
   readonly artifact: (typeof ARTIFACT_STATES)[number];
   /** Whether the records of the present artifact are counted. */
   readonly counted: boolean;
-  /** Whether "no data" is the source's last word (`isNoDataFinal`). */
+  /** Whether "no data" is the source's last word (`isFinal`). */
   readonly noDataFinal: boolean;
   /** `process` only: a file with the day's name lies in the input folder (TEL-14). */
   readonly inputFound: boolean;
@@ -39,6 +37,8 @@ export interface DecisionFacts {
   readonly productCurrent: boolean;
   /** Whether the recorded product's content is recorded as delivered to the destination asked for. */
   readonly delivered: boolean;
+  /** Whether the source should be asked again for a day that is done (`isRecheckDue`). */
+  readonly recheckDue: boolean;
 }
 
 export interface DecisionFlags {
@@ -46,10 +46,12 @@ export interface DecisionFlags {
   readonly retryFailed: boolean;
   /** Whether a destination is given. */
   readonly upload: boolean;
+  /** Compare days that are done with the source again; `run` only. */
+  readonly refresh: boolean;
 }
 
-/** Action words of the dry run (TEL-11); `run_count` is ours. */
-export type DownloadAction = 'run' | 'run_count' | 'skip_existing' | 'skip_terminal' | 'skip_failed';
+/** Action words of the dry run (TEL-11); `run_count` and `recheck` are ours. */
+export type DownloadAction = 'run' | 'run_count' | 'recheck' | 'skip_existing' | 'skip_terminal' | 'skip_failed';
 /** Action words of the dry run (TEL-15). */
 export type ProcessAction =
   | 'run_process'
@@ -63,6 +65,8 @@ export interface DayDecision {
   /** Stages to do, in order; empty exactly when `skip` is set. */
   readonly stages: readonly Stage[];
   readonly skip: keyof SkipCounts | null;
+  /** Set when the day is done and looked at again. */
+  readonly recheck?: Recheck;
   /** What each phase that was asked about does by itself. */
   readonly download: DownloadAction | null;
   readonly process: ProcessAction | null;
@@ -75,22 +79,6 @@ interface Phase<Action> {
   readonly reason: string;
 }
 
-/** Days after which a source that has nothing is believed to stay so (UDL-D14). */
-const FINAL_AFTER_DAYS = 7;
-
-/**
- * Whether "no data" is the last word on a day: the day was at least 7 days old when the source said so. A day asked for too
- * early is asked for again, however much later that is (SAFE-13).
- *
- * @param checkedAt - when the source answered, ISO 8601; null when unknown
- */
-export function isNoDataFinal(day: Day, checkedAt: string | null, today: Day): boolean {
-  const checkedMs = checkedAt === null ? Number.NaN : Date.parse(checkedAt);
-  const checked = Number.isNaN(checkedMs) ? today : dayOfMs(checkedMs);
-  const ageInDays = (on: Day): number => countDays(day, on) - 1;
-  return Math.min(ageInDays(today), ageInDays(checked)) >= FINAL_AFTER_DAYS;
-}
-
 /** What the day needs. Pure: the same facts and flags give the same decision. */
 export function decideDay(facts: DecisionFacts, flags: DecisionFlags): DayDecision {
   if (flags.mode === 'download') return forDownload(decideDownload(facts, flags));
@@ -99,13 +87,15 @@ export function decideDay(facts: DecisionFacts, flags: DecisionFlags): DayDecisi
 }
 
 /** TEL-11. */
-function decideDownload(facts: DecisionFacts, { retryFailed }: DecisionFlags): Phase<DownloadAction> {
+function decideDownload(facts: DecisionFacts, { retryFailed, refresh }: DecisionFlags): Phase<DownloadAction> {
   if (facts.download === 'failed') {
     return retryFailed
       ? { action: 'run', reason: 'the download failed before' }
       : { action: 'skip_failed', reason: 'the download failed before (--retry-failed tries it again)' };
   }
   if (facts.download === 'noData') {
+    if (refresh && facts.noDataFinal)
+      return { action: 'run', reason: 'the source had no data, and late data is asked for' };
     return facts.noDataFinal
       ? { action: 'skip_terminal', reason: 'the source had no data' }
       : { action: 'run', reason: 'the source had no data when the day was too recent' };
@@ -200,6 +190,14 @@ function forRun(facts: DecisionFacts, flags: DecisionFlags): DayDecision {
   if (second.action === 'skip_failed') return { stages: [], skip: 'failed', ...actions, reason: second.reason };
 
   const fetchAgain = facts.artifact === 'released' && second.action === 'run_process';
+  if (
+    first.action === 'skip_existing' &&
+    !fetchAgain &&
+    facts.download === 'done' &&
+    (flags.refresh || facts.recheckDue)
+  ) {
+    return looksAgain(processStages(second.action, flags), actions.process, flags);
+  }
   if (first.action === 'run' || fetchAgain) {
     const stages = [...downloadStages('run'), ...processStages('run_process', flags)];
     const reason = fetchAgain ? `${second.reason}, and its input was removed` : first.reason;
@@ -208,6 +206,15 @@ function forRun(facts: DecisionFacts, flags: DecisionFlags): DayDecision {
   const stages = [...downloadStages(first.action), ...processStages(second.action, flags)];
   const reason = first.action === 'run_count' ? first.reason : second.reason;
   return { stages, skip: stages.length === 0 ? 'existing' : null, ...actions, reason };
+}
+
+/** All stages are planned; those that new data alone would ask for are left out when none has come. */
+function looksAgain(anyway: Stage[], process: ProcessAction, flags: DecisionFlags): DayDecision {
+  const stages = [...downloadStages('run'), ...processStages('run_process', flags)];
+  const reason = flags.refresh
+    ? 'done, and late data is asked for'
+    : 'done, but so soon after the day that more may have come';
+  return { stages, skip: null, recheck: { anyway }, download: 'recheck', process, reason };
 }
 
 function downloadStages(action: DownloadAction): Stage[] {
@@ -224,6 +231,7 @@ function skipOfDownload(action: DownloadAction): keyof SkipCounts | null {
   const skips = {
     run: null,
     run_count: null,
+    recheck: null,
     skip_existing: 'existing',
     skip_terminal: 'noData',
     skip_failed: 'failed',
@@ -246,8 +254,9 @@ function skipOfProcess(action: ProcessAction): keyof SkipCounts | null {
 }
 
 /** The flags that an operator's options come down to. */
-export function decisionFlags({ mode, retryFailed, uploadTo }: RunOptions): DecisionFlags {
-  return { mode, retryFailed, upload: uploadTo !== null && mode !== 'download' };
+export function decisionFlags({ mode, retryFailed, refresh, uploadTo }: RunOptions): DecisionFlags {
+  const upload = uploadTo !== null && mode !== 'download';
+  return { mode, retryFailed, upload, refresh: refresh === true && mode === 'run' };
 }
 
 /**

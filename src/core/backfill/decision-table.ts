@@ -43,6 +43,7 @@ const NEUTRAL_FACTS: DecisionFacts = {
   product: 'none',
   productCurrent: false,
   delivered: false,
+  recheckDue: false,
 };
 
 /** The tables of both phases, as `download` and `process` use them; `run` is their union. */
@@ -60,7 +61,7 @@ function table(
 ): DecisionTable {
   const rows = fold(choices, {}, (values) => {
     const { retryFailed, 'upload wanted': upload, ...facts } = values;
-    const flags = { mode, retryFailed: retryFailed === true, upload: upload === true };
+    const flags = { mode, retryFailed: retryFailed === true, upload: upload === true, refresh: false };
     return actionOf({ ...NEUTRAL_FACTS, ...facts }, flags);
   });
   return { title: mode, columns: [...choices.map(([column]) => column), 'action'], rows };

@@ -251,6 +251,9 @@ export function applyDayDone(state: RangeState, result: DayResult): void {
   state.totals = {
     ...totals,
     done: totals.done + (result.outcome === 'done' ? 1 : 0),
+    ...(result.outcome === 'unchanged' && {
+      skipped: { ...totals.skipped, existing: totals.skipped.existing + 1 },
+    }),
     noData: totals.noData + (result.outcome === 'no_data' ? 1 : 0),
     stages: countStages(totals.stages, result.stagesDone),
     records: totals.records + (result.records ?? 0),

@@ -28,6 +28,8 @@ export interface RunOptions {
   readonly mode: RunMode;
   /** Try days again whose last attempt FAILED. */
   readonly retryFailed: boolean;
+  /** Compare days that are done with the source again, also final ones (UDL-D14). Default false. */
+  readonly refresh?: boolean;
   /** Where products go, `file:///dir` or `s3://bucket/prefix`; null for no upload stage. */
   readonly uploadTo: string | null;
   /** Delivered objects of other content may be replaced; absent for no. */
@@ -50,10 +52,17 @@ export interface PlanRequest {
   readonly options: RunOptions;
 }
 
+/** The day is done; its download looks whether the source has more by now. */
+export interface Recheck {
+  /** Stages that are to be done also when it has not. */
+  readonly anyway: readonly Stage[];
+}
+
 export interface PlannedDay {
   readonly day: Day;
   /** Stages to do, in order; never empty. */
   readonly stages: readonly Stage[];
+  readonly recheck?: Recheck;
   /** One clause for people: why this day has work. */
   readonly reason: string;
 }
@@ -85,13 +94,15 @@ export interface DayInput {
   readonly product: ProductSlug;
   readonly day: Day;
   readonly stages: readonly Stage[];
+  readonly recheck?: Recheck;
   readonly reason: string;
   readonly options: RunOptions;
   /** Whether the server knows the custom search attributes. */
   readonly searchAttributes: boolean;
 }
 
-export type DayOutcome = 'done' | 'no_data';
+/** `unchanged`: looked at again, and nothing had come. */
+export type DayOutcome = 'done' | 'no_data' | 'unchanged';
 
 /** Result of `processDay`: a summary, never records. Fields are absent for stages that were not done. */
 export interface DayResult {

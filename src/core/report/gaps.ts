@@ -1,5 +1,6 @@
 /** Intervals of an archive without data, or with little, and why. */
-import { isNoDataFinal } from '../backfill/decide.ts';
+import { isFinal } from '../backfill/recheck.ts';
+import type { Descriptor } from '../product.ts';
 import { DAY_MS, dayStartMs } from '../time/day.ts';
 import type { Day } from '../time/day.ts';
 
@@ -44,6 +45,7 @@ export interface Gap {
 export interface GapRules {
   readonly today: Day;
   /** Records of a full day. */
+  readonly descriptor: Descriptor;
   readonly expectedPerDay: number;
   /** Share of the nominal records below which an interval is short, 0 to 1. */
   readonly shortBelow: number;
@@ -61,11 +63,12 @@ export function gapsOf(days: readonly GapDay[], rules: GapRules): Gap[] {
   return joined;
 }
 
-function gapsOfDay(day: GapDay, { today, expectedPerDay, shortBelow }: GapRules): Gap[] {
+function gapsOfDay(day: GapDay, { today, descriptor, expectedPerDay, shortBelow }: GapRules): Gap[] {
   const startMs = dayStartMs(day.day);
   const whole = (cause: GapCause): Gap[] => [{ startMs, endMs: startMs + DAY_MS, cause, records: day.records ?? 0 }];
   if (day.records === null) {
-    if (day.download === 'noData') return whole(isNoDataFinal(day.day, day.toldAt, today) ? 'absent' : 'too_recent');
+    if (day.download === 'noData')
+      return whole(isFinal(day.day, descriptor, day.toldAt, today) ? 'absent' : 'too_recent');
     return whole(day.download === 'failed' ? 'failed' : 'not_yet');
   }
   if (!day.hasSlices) return day.records < shortBelow * expectedPerDay ? whole('short') : [];

@@ -8,13 +8,13 @@ import {
   UPLOAD_STATES,
   decideDay,
   decisionFlags,
-  isNoDataFinal,
   limitDays,
 } from '../../../src/core/backfill/decide.ts';
 import type { DayDecision, DecisionFacts, DecisionFlags } from '../../../src/core/backfill/decide.ts';
+import { isFinal, isRecheckDue } from '../../../src/core/backfill/recheck.ts';
 import { STAGES } from '../../../src/core/backfill/types.ts';
 import type { Stage } from '../../../src/core/backfill/types.ts';
-import { parseDay } from '../../../src/core/time/day.ts';
+import { addDays, parseDay } from '../../../src/core/time/day.ts';
 
 const NEW_DAY: DecisionFacts = {
   download: 'none',
@@ -27,6 +27,7 @@ const NEW_DAY: DecisionFacts = {
   product: 'none',
   productCurrent: false,
   delivered: false,
+  recheckDue: false,
 };
 const DOWNLOADED = { ...NEW_DAY, download: 'done', artifact: 'intact', counted: true, inputFound: true } as const;
 const BUILT = { ...DOWNLOADED, build: 'done', product: 'intact', productCurrent: true } as const;
@@ -46,14 +47,19 @@ function* allFacts(): Generator<DecisionFacts> {
                 for (const inputFound of yesNo)
                   for (const productCurrent of yesNo)
                     for (const delivered of yesNo)
-                      yield Object.assign(
-                        { download, artifact, build, upload, product },
-                        { counted, noDataFinal, inputFound, productCurrent, delivered },
-                      );
+                      for (const recheckDue of yesNo)
+                        yield Object.assign(
+                          { download, artifact, build, upload, product },
+                          { counted, noDataFinal, inputFound, productCurrent, delivered, recheckDue },
+                        );
 }
 
 const ALL_FLAGS: readonly DecisionFlags[] = MODES.flatMap((mode) =>
-  [false, true].flatMap((retryFailed) => [false, true].map((upload) => ({ mode, retryFailed, upload }))),
+  [false, true].flatMap((retryFailed) =>
+    [false, true].flatMap((upload) =>
+      (mode === 'run' ? [false, true] : [false]).map((refresh) => ({ mode, retryFailed, upload, refresh })),
+    ),
+  ),
 );
 
 function isNothing(decision: DayDecision): boolean {
@@ -69,6 +75,7 @@ type Row = readonly [when: Readonly<Record<string, unknown>>, action: string, so
 const DOWNLOAD_ROWS: readonly Row[] = [
   [{ download: 'failed', retry: false }, 'skip_failed', 'TEL-11'],
   [{ download: 'failed', retry: true }, 'run', 'TEL-11'],
+  [{ download: 'noData', noDataFinal: true, refresh: true }, 'run', 'UDL-D14: --refresh'],
   [{ download: 'noData', noDataFinal: true }, 'skip_terminal', 'TEL-11'],
   [{ download: 'noData', noDataFinal: false }, 'run', 'UDL-D14'],
   [{ download: 'done', artifact: 'intact', counted: true }, 'skip_existing', 'TEL-11'],
@@ -150,7 +157,7 @@ const SKIP_OF_ACTION: Readonly<Record<string, Readonly<Record<string, string>>>>
 
 /** Stages and skip as the rows say, written like `build upload` or `skip existing`. */
 function byTable(facts: DecisionFacts, flags: DecisionFlags): string {
-  const download = lookUp(DOWNLOAD_ROWS, { ...facts, retry: flags.retryFailed });
+  const download = lookUp(DOWNLOAD_ROWS, { ...facts, retry: flags.retryFailed, refresh: flags.refresh });
   if (flags.mode === 'download') return stagesOf([download], false) || `skip ${SKIP_OF_ACTION['download']?.[download]}`;
   if (flags.mode === 'process') {
     const process = processByTable(facts, flags, lookUp(INPUT_ROWS, { ...facts }) === 'yes');
@@ -162,11 +169,17 @@ function byTable(facts: DecisionFacts, flags: DecisionFlags): string {
   if (download === 'skip_terminal') return 'skip noData';
   if (process === 'skip_failed') return 'skip failed';
   const inputRemoved = facts.artifact === 'released' && process === 'run_process';
+  // UDL-D14: a day that is done is looked at again; only what was wanted anyway is done when it is unchanged.
+  const again = facts.download === 'done' && (flags.refresh || facts.recheckDue);
+  if (download === 'skip_existing' && again && !inputRemoved) {
+    return `recheck, ${stagesOf(['run', 'run_process'], flags.upload)}, anyway ${stagesOf([process], flags.upload)}`;
+  }
   if (download === 'run' || inputRemoved) return stagesOf(['run', 'run_process'], flags.upload);
   return stagesOf([download, process], flags.upload) || 'skip existing';
 }
 
-function written({ stages, skip }: DayDecision): string {
+function written({ stages, skip, recheck }: DayDecision): string {
+  if (recheck) return `recheck, ${stages.join(' ')}, anyway ${recheck.anyway.join(' ')}`;
   return stages.join(' ') || `skip ${skip}`;
 }
 
@@ -187,7 +200,7 @@ describe('TEL-11, TEL-15 with TEL-20…24 and the D-items', () => {
 
   test('the action words of a phase are those of the tables', () => {
     const differs = (facts: DecisionFacts): boolean => {
-      const flags = { retryFailed: false, upload: true };
+      const flags = { retryFailed: false, upload: true, refresh: false };
       const input = lookUp(INPUT_ROWS, { ...facts }) === 'yes';
       const download = decideDay(facts, { ...flags, mode: 'download' });
       const process = decideDay(facts, { ...flags, mode: 'process' });
@@ -309,15 +322,43 @@ describe('the operator runbook', () => {
       'download count build',
     ],
     ['UDL-D14: an old one is not', { ...NEW_DAY, download: 'noData' }, {}, 'skip noData'],
+    ['but with --refresh it is', { ...NEW_DAY, download: 'noData' }, { refresh: true }, 'download count build'],
+    [
+      'SAFE-13: a day that was done too soon is looked at again when it is due',
+      { ...DELIVERED, recheckDue: true },
+      { upload },
+      'recheck, download count build upload, anyway ',
+    ],
+    [
+      'UDL-D14: --refresh looks at every day that is done',
+      { ...DELIVERED, artifact: 'released' },
+      { upload, refresh: true },
+      'recheck, download count build upload, anyway ',
+    ],
+    [
+      'what is wanted besides is done also when nothing has come',
+      { ...BUILT, recheckDue: true },
+      { upload },
+      'recheck, download count build upload, anyway upload',
+    ],
+    [
+      'CLI-19: download alone never looks again',
+      { ...DOWNLOADED, recheckDue: true },
+      { mode: 'download' },
+      'skip existing',
+    ],
   ];
   test.for(cases)('%s', ([, facts, flags, expected]) => {
-    expect(written(decideDay(facts, { mode: 'run', retryFailed: false, upload: false, ...flags }))).toBe(expected);
+    expect(
+      written(decideDay(facts, { mode: 'run', retryFailed: false, upload: false, refresh: false, ...flags })),
+    ).toBe(expected);
   });
 });
 
 /** What the facts are once the stages have gone well. `sameBytes` tells whether what was made equals what was there. */
 function after(facts: DecisionFacts, stages: readonly Stage[], sameBytes: boolean): DecisionFacts {
-  const next = { ...facts };
+  // That a look is due is another run's business.
+  const next = { ...facts, recheckDue: false };
   for (const stage of stages) {
     if (stage === 'download') Object.assign(next, { download: 'done', artifact: 'intact', counted: false });
     if (stage === 'download' && !sameBytes) Object.assign(next, { productCurrent: false });
@@ -337,7 +378,7 @@ describe('for every combination of facts and flags', () => {
         const { stages } = decideDay(facts, flags);
         if (stages.length === 0) continue;
         for (const sameBytes of [true, false]) {
-          const again = decideDay(after(facts, stages, sameBytes), { ...flags, retryFailed: false });
+          const again = decideDay(after(facts, stages, sameBytes), { ...flags, retryFailed: false, refresh: false });
           if (again.skip !== 'existing' && wrong.length < 5) wrong.push({ facts, flags, sameBytes, stages, again });
         }
       }
@@ -346,7 +387,9 @@ describe('for every combination of facts and flags', () => {
   });
 
   test('a finished day has nothing to do, whatever is asked', () => {
-    for (const flags of ALL_FLAGS) expect(decideDay(DELIVERED, flags)).toMatchObject({ stages: [], skip: 'existing' });
+    for (const flags of ALL_FLAGS.filter(({ refresh }) => !refresh)) {
+      expect(decideDay(DELIVERED, flags)).toMatchObject({ stages: [], skip: 'existing' });
+    }
   });
 
   test('stages are in order, within the mode, and there or a reason to skip', () => {
@@ -396,7 +439,62 @@ describe('UDL-D14: when "no data" is the last word', () => {
     ['2025-09-01', '2030-01-01T00:00:00+00:00', '2025-09-02', false],
     ['2025-09-05', null, '2025-09-01', false],
   ] as const)('day %s, checked %s, today %s: %s', ([day, checkedAt, today, expected]) => {
-    expect(isNoDataFinal(parseDay(day), checkedAt, parseDay(today))).toBe(expected);
+    expect(isFinal(parseDay(day), 'QUICKLOOK', checkedAt, parseDay(today))).toBe(expected);
+  });
+});
+
+describe('SAFE-13, UDL-D14: when a day is final, and when it is looked at again', () => {
+  const day = parseDay('2025-09-01');
+  const on = (date: string) => ({ checkedAt: `${date}T10:00:00.000Z`, askedAt: `${date}T10:00:00.000Z` });
+
+  test.for([
+    ['2025-09-01', '2025-09-02', true],
+    ['2025-09-02', '2025-09-03', false],
+    ['2025-09-02', '2025-09-04', true],
+    ['2025-09-04', '2025-09-07', false],
+    ['2025-09-04', '2025-09-08', true],
+    ['2025-09-08', '2026-09-08', false],
+    ['2025-09-02', '2026-09-08', true],
+  ] as const)('QUICKLOOK, last looked at on %s, on %s: %s', ([last, today, due]) => {
+    expect(isRecheckDue(day, 'QUICKLOOK', on(last), parseDay(today))).toBe(due);
+  });
+
+  test.for([
+    ['2025-09-08', '2025-10-01', true],
+    ['2025-10-01', '2025-12-29', false],
+    ['2025-10-01', '2025-12-30', true],
+    ['2025-12-30', '2026-12-30', false],
+  ] as const)('PROVISIONAL, last looked at on %s, on %s: %s', ([last, today, due]) => {
+    expect(isRecheckDue(day, 'PROVISIONAL', on(last), parseDay(today))).toBe(due);
+    expect(isFinal(day, 'PROVISIONAL', on(last).checkedAt, parseDay(today))).toBe(last >= '2025-12-30');
+  });
+
+  test('a look in vain is not repeated before the next age, and makes nothing final', () => {
+    const inVain = { ...on('2025-09-02'), askedAt: '2025-09-08T00:00:00.000Z' };
+    expect(isRecheckDue(day, 'QUICKLOOK', inVain, parseDay('2025-09-20'))).toBe(false);
+    expect(isRecheckDue(day, 'QUICKLOOK', inVain, parseDay('2025-10-01'))).toBe(true);
+    expect(isFinal(day, 'QUICKLOOK', inVain.checkedAt, parseDay('2025-10-01'))).toBe(false);
+    expect(isRecheckDue(day, 'QUICKLOOK', null, parseDay('2025-10-01'))).toBe(false);
+  });
+
+  test('property: whenever it is looked at as soon as it is due, a day becomes final after at most five looks', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 0, max: 200 }),
+        fc.constantFrom('QUICKLOOK', 'PROVISIONAL'),
+        (first, descriptor) => {
+          let times = on(addDays(day, first));
+          let looks = 0;
+          for (let age = first; age <= 400; age += 1) {
+            if (!isRecheckDue(day, descriptor, times, addDays(day, age))) continue;
+            times = on(addDays(day, age));
+            looks += 1;
+          }
+          expect(looks).toBeLessThanOrEqual(5);
+          expect(isFinal(day, descriptor, times.checkedAt, addDays(day, 400))).toBe(true);
+        },
+      ),
+    );
   });
 });
 
@@ -434,7 +532,11 @@ test('flags come from the options; `download` never uploads', () => {
     mode: 'run',
     retryFailed: true,
     upload: true,
+    refresh: false,
   });
+  const refreshed = { ...options, refresh: true, uploadTo: null } as const;
+  expect(decisionFlags({ ...refreshed, mode: 'run' }).refresh).toBe(true);
+  expect(decisionFlags({ ...refreshed, mode: 'download' }).refresh).toBe(false);
   expect(decisionFlags({ ...options, mode: 'download', uploadTo: 'file:///o' }).upload).toBe(false);
   expect(decisionFlags({ ...options, mode: 'process', uploadTo: null }).upload).toBe(false);
   expect(isNothing(decideDay(DELIVERED, decisionFlags({ ...options, mode: 'run', uploadTo: null })))).toBe(true);

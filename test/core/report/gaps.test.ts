@@ -6,7 +6,12 @@ import { DAY_MS, addDays, dayStartMs, parseDay } from '../../../src/core/time/da
 const DAY = parseDay('2025-09-01');
 const START = dayStartMs(DAY);
 const SLICE = 300_000;
-const RULES = { today: parseDay('2025-12-01'), expectedPerDay: 1_105_920, shortBelow: 0.5 };
+const RULES = {
+  today: parseDay('2025-12-01'),
+  descriptor: 'QUICKLOOK',
+  expectedPerDay: 1_105_920,
+  shortBelow: 0.5,
+} as const;
 
 function day(change: Partial<GapDay> = {}): GapDay {
   const done = { download: 'done', toldAt: '2025-11-01T00:00:00Z', records: 1_100_000 } as const;
