@@ -1,0 +1,32 @@
+/** Late data through the real program: what came later makes the next version of its day's product, and nothing else moves. */
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { createPlace, fileHashes, fingerprint, runArgs } from './harness.ts';
+
+describe('run --refresh', { timeout: 240_000 }, () => {
+  test('UDL-D14: a changed day is fetched in parts, built as v1.0.1 and delivered; the other day costs one request', async () => {
+    const place = await createPlace();
+    const args = runArgs(place, '2025-09-01', '2025-09-02');
+    expect((await place.run(args)).code).toBe(0);
+    const delivered = fileHashes(place.delivered);
+    const folders = [join(place.workspace, 'downloads'), join(place.workspace, 'products')];
+    const untouched = folders.map((folder) => fingerprint(folder));
+
+    let before = place.simulator.stats().requests;
+    const same = await place.run([...args, '--refresh']);
+    expect(same.code).toBe(0);
+    expect(same.stdout).toContain('downloaded=0 processed=0 uploaded=0 skipped_existing=2');
+    expect(place.simulator.stats().requests - before).toBe(2);
+    expect(folders.map((folder) => fingerprint(folder))).toEqual(untouched);
+
+    place.simulator.deliverLate('2025-09-02', 2);
+    before = place.simulator.stats().requests;
+    const changed = await place.run([...args, '--refresh']);
+    expect(changed.stdout).toContain('downloaded=1 processed=1 uploaded=1 skipped_existing=1');
+    expect(place.simulator.stats().requests - before).toBeLessThan(40);
+    const after = fileHashes(place.delivered);
+    const added = Object.keys(after).filter((name) => !(name in delivered));
+    expect(added).toEqual(['l1c/prelim/2025/09/02/reach_all_l1c_prelim_20250902T000000_v1.0.1.cdf']);
+    expect(after).toMatchObject(delivered);
+  });
+});
