@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
+import { gapsOf } from '../src/core/report/gaps.ts';
 import { daySlices } from '../src/core/slices.ts';
 import { daysBetween, parseDay } from '../src/core/time/day.ts';
 import type { Day } from '../src/core/time/day.ts';
@@ -45,6 +46,13 @@ const reader = await openLedgerForReading(workspace);
 const reportsMs = {
   'status: days by state': await medianMs(() => reader.stateCounts()),
   'status: latest failures': await medianMs(() => reader.latestFailures(10)),
+  'status: causes, hosts, throughput': await medianMs(() =>
+    Promise.all([reader.failureCauses(), reader.hostRefusals(), reader.throughput('2025-01-01T00:00:00Z')]),
+  ),
+  'explain a day': await medianMs(() => reader.dayHistories(DAYS[100]!)),
+  'gaps of a year': await medianMs(() => gaps(DAYS[0]!, DAYS[364]!)),
+  'gaps of ten years': await medianMs(() => gaps(DAYS[0]!, DAYS.at(-1)!)),
+  'day lines of a month': await medianMs(() => reader.dayLines({ first: DAYS[100]!, last: DAYS[130]! })),
 };
 await reader.close();
 
@@ -57,6 +65,11 @@ const figures: LedgerFigures = {
   reportsMs,
 };
 process.stdout.write(JSON.stringify(figures));
+
+async function gaps(first: Day, last: Day): Promise<unknown> {
+  const days = await reader.gapDays({ product: PRODUCT, first, last, fewerThan: 1_920 });
+  return gapsOf(days, { today: parseDay('2025-06-01'), expectedPerDay: 1_105_920, shortBelow: 0.5 });
+}
 
 function slicesOf(day: Day): SliceRow[] {
   return daySlices(day, 'ALL', 'half-open').map(({ startMs, endMs }, index) => {
@@ -92,6 +105,21 @@ async function finishDay(day: Day, index: number): Promise<void> {
     return;
   }
   const done = { seconds: 10, records: 1_101_000, sizeBytes: 573_000_000, path };
+  const { records, sizeBytes } = done;
+  await ledger.putArtifact({
+    kind: 'download',
+    product: PRODUCT,
+    day,
+    path,
+    sizeBytes,
+    sha256: hashes[index % hashes.length]!,
+    mtimeMs: 1,
+    records,
+    inputSha256: null,
+    profile: null,
+    version: null,
+    createdAt: '2025-11-21T05:05:54.421Z',
+  });
   await ledger.closeStage({ ...attempt, stage: 'download' }, { status: 'DOWNLOADED', ...done });
   const built = { seconds: 5, sizeBytes: 42_000_000, path: `${path}.cdf`, inputPath: path };
   await ledger.closeStage({ ...attempt, stage: 'build' }, { status: 'PROCESSED', ...built });

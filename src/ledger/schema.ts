@@ -149,7 +149,7 @@ export interface SliceDaysTable {
   empty: number;
   failed: number;
   records: number;
-  /** Records of the slice that has the fewest. */
+  /** Records of the slice with data that has the fewest; 0 when none has data. */
   fewest_records: number;
   bytes: number;
   seconds: number;

@@ -136,7 +136,7 @@ export function sliceSums(condition: RawBuilder<unknown>) {
     select product, day, count(*) as slices, sum(case status when 'done' then 1 else 0 end) as done,
       sum(case status when 'empty' then 1 else 0 end) as empty,
       sum(case status when 'failed' then 1 else 0 end) as failed,
-      coalesce(sum(records), 0) as records, min(coalesce(records, 0)) as fewest_records,
+      coalesce(sum(records), 0) as records, coalesce(min(case status when 'done' then records end), 0) as fewest_records,
       coalesce(sum(bytes), 0) as bytes, coalesce(sum(seconds), 0.0) as seconds
     from slices where ${condition} group by product, day`;
 }

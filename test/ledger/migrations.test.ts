@@ -53,7 +53,7 @@ test('a ledger of the first schema: kept, readable after one opening for writing
       empty: 1,
       failed: 1,
       records: 8,
-      fewest_records: 0,
+      fewest_records: 8,
       bytes: 102,
       seconds: 0.75,
     },
