@@ -276,3 +276,19 @@ test('TRACK-13: sums and states that were changed by another hand are found', as
     `slice_days: ${QUICKLOOK} ${DAY} is not the sum of its slices.`,
   ]);
 });
+
+test('empty and failed slices are found by their index, not by walking all slices of ten years', async () => {
+  const { root, ledgerPath } = workspaceIn(temporaryFolder());
+  await openIn(root);
+  const raw = new Database(ledgerPath, { readonly: true });
+  onTestFinished(() => {
+    raw.close();
+  });
+  const plan = raw
+    .prepare<[], { detail: string }>(
+      `explain query plan select day, start_ms from slices where product = 'p' and day >= '2015-01-01' and day <= '2024-12-31'
+       and status <> 'done' and status in ('empty', 'failed')`,
+    )
+    .all();
+  expect(plan.map(({ detail }) => detail)).toEqual([expect.stringMatching(/SEARCH .* INDEX slices_poor/)]);
+});
