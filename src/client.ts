@@ -10,8 +10,8 @@ import type { RangeInput, RangeProgress, RangeResult } from './core/backfill/ran
 import type { Stage, StageHeartbeat } from './core/backfill/types.ts';
 import { STAGES } from './core/backfill/types.ts';
 import type { ProductSlug } from './core/product.ts';
+import { rangeHelp, rangeSummary } from './core/report/range-details.ts';
 import { SEARCH_ATTRIBUTES } from './core/search-attributes.ts';
-import { countDays } from './core/time/day.ts';
 import type { Day } from './core/time/day.ts';
 import { VERSION } from './core/version.ts';
 import type { backfillRange } from './workflows/index.ts';
@@ -57,8 +57,6 @@ export class ReachbackClient {
   async startRange(input: RangeInput): Promise<StartOutcome> {
     const { workspace, product, first, last, options, searchAttributes } = input;
     const workflowId = rangeWorkflowId(workspace, product, first, last);
-    const days = countDays(first, last);
-    const target = options.uploadTo ? ` → ${options.uploadTo}` : '';
     try {
       const handle = await this.temporal.workflow.start<typeof backfillRange>('backfillRange', {
         workflowId,
@@ -67,7 +65,7 @@ export class ReachbackClient {
         workflowIdConflictPolicy: 'FAIL',
         workflowIdReusePolicy: 'ALLOW_DUPLICATE',
         memo: { reachback: VERSION, runId: input.runId, options },
-        staticSummary: `${product} ${first}..${last} (${days} ${days === 1 ? 'day' : 'days'})${target}`,
+        staticSummary: rangeSummary(input),
         staticDetails: rangeHelp(workflowId, input),
         ...(searchAttributes && { typedSearchAttributes: [{ key: SEARCH_ATTRIBUTES.product, value: product }] }),
       });
@@ -178,20 +176,4 @@ export class ReachbackClient {
       return false;
     }
   }
-}
-
-function rangeHelp(workflowId: string, input: RangeInput): string {
-  const signal = `temporal workflow signal --workflow-id '${workflowId}' --name`;
-  return [
-    `Backfill of **${input.product}**, ${input.first} to ${input.last}, workspace \`${input.workspace}\`, mode \`${input.options.mode}\`, profile \`${input.options.profile}\`.`,
-    '',
-    'Steer it from here ("Send a Signal") or from a shell:',
-    '',
-    '```',
-    `${signal} pause --input '"why"'`,
-    `${signal} resume`,
-    `${signal} retryFailedDays`,
-    `${signal} finish`,
-    '```',
-  ].join('\n');
 }

@@ -19,6 +19,7 @@ import { addRepairCommand } from './repair.ts';
 import { addResumeCommand } from './resume.ts';
 import { addRetryFailedCommand } from './retry-failed.ts';
 import { addRunCommand } from './run.ts';
+import { addScheduleCommand } from './schedule.ts';
 import { addSelftestCommand } from './selftest.ts';
 import { addSimulatorCommand } from './simulator.ts';
 import { addStatusCommand } from './status.ts';
@@ -49,6 +50,7 @@ const COMMANDS = [
   addCancelCommand,
   addDevCommand,
   addWorkerCommand,
+  addScheduleCommand,
   addCdfCommand,
   addSelftestCommand,
   addSimulatorCommand,

@@ -106,6 +106,10 @@ class RangeRun {
         this.#start(step.planned);
         return;
       case 'wait_for_operator': {
+        if (this.#input.unattended) {
+          this.#state.finishing = true;
+          return;
+        }
         const seen = this.#version;
         const changed = await condition(() => this.#version !== seen, OPERATOR_WAIT, {
           summary: 'failed days wait for retry or finish',

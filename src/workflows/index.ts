@@ -4,3 +4,4 @@
  */
 export { backfillRange } from './backfill-range.ts';
 export { processDay } from './process-day.ts';
+export { scheduledBackfill } from './scheduled-backfill.ts';

@@ -37,7 +37,7 @@ import { findToken, requireToken } from './token.ts';
 import { countersLine, dayTable, differenceLines, failureLines } from './summary.ts';
 
 /** Days started before the history is cut: long ranges stay readable in the web UI and far from the server's limits. */
-const MAX_DAYS_PER_RUN = 250;
+export const MAX_DAYS_PER_RUN = 250;
 
 export interface BackfillCommand {
   readonly product: Product;

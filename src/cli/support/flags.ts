@@ -75,7 +75,7 @@ export function positiveInteger(text: string): number {
   return value;
 }
 
-function daysAtOnce(text: string): number {
+export function daysAtOnce(text: string): number {
   const value = positiveInteger(text);
   if (value > MAX_CONCURRENCY) throw new InvalidArgumentError(`expected at most ${MAX_CONCURRENCY} days at once.`);
   return value;

@@ -14,6 +14,11 @@ export function dayWorkflowId(workspace: string, product: ProductSlug, day: Day)
   return `day/${workspace}/${product}/${day}`;
 }
 
+/** `schedule/<workspace>/<name>`; the server adds the time to the ids of the runs that it starts. */
+export function scheduleId(workspace: string, name: string): string {
+  return `schedule/${workspace}/${name}`;
+}
+
 /** Task queues of a workspace: workflows and light activities; downloads (one polling worker); CPU-bound builds. */
 export function taskQueues(workspace: string): { main: string; download: string; build: string } {
   return {

@@ -39,6 +39,8 @@ export interface RangeInput {
   readonly maxDaysPerRun: number;
   /** Whether the server knows the custom search attributes. */
   readonly searchAttributes: boolean;
+  /** Nobody waits for it: failed days do not hold it open. Absent for no. */
+  readonly unattended?: boolean;
   readonly carried?: RangeState;
 }
 

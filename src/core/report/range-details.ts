@@ -1,6 +1,31 @@
 /** What the web UI shows of a range while it runs: a short page of Markdown, made from its progress alone. */
-import type { RangeProgress } from '../backfill/range-state.ts';
+import type { RangeInput, RangeProgress } from '../backfill/range-state.ts';
 import { checksText } from '../records/source-check.ts';
+import { countDays } from '../time/day.ts';
+
+/** One line for lists: product, days, destination. */
+export function rangeSummary({ product, first, last, options }: RangeInput): string {
+  const days = countDays(first, last);
+  const target = options.uploadTo ? ` → ${options.uploadTo}` : '';
+  return `${product} ${first}..${last} (${days} ${days === 1 ? 'day' : 'days'})${target}`;
+}
+
+/** What the range is and how to steer it, in Markdown. */
+export function rangeHelp(workflowId: string, input: RangeInput): string {
+  const signal = `temporal workflow signal --workflow-id '${workflowId}' --name`;
+  return [
+    `Backfill of **${input.product}**, ${input.first} to ${input.last}, workspace \`${input.workspace}\`, mode \`${input.options.mode}\`, profile \`${input.options.profile}\`.`,
+    '',
+    'Steer it from here ("Send a Signal") or from a shell:',
+    '',
+    '```',
+    `${signal} pause --input '"why"'`,
+    `${signal} resume`,
+    `${signal} retryFailedDays`,
+    `${signal} finish`,
+    '```',
+  ].join('\n');
+}
 
 /** Rough time left, in minutes, from the stage seconds of finished days; null until one is finished. */
 export function estimatedMinutesLeft(progress: RangeProgress): number | null {
