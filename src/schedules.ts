@@ -36,7 +36,7 @@ export interface ScheduleLine {
   /** ISO 8601 UTC; null when paused for good. */
   readonly nextRun: string | null;
   /** The latest runs, oldest first. */
-  readonly recent: readonly { readonly scheduledFor: string; readonly workflowId: string }[];
+  readonly recent: readonly { readonly scheduledFor: string; readonly workflowId: string; readonly runId: string }[];
   readonly running: readonly string[];
   readonly runs: number;
   /** Runs left out because one ran and another waited already: what they would have done, the waiting one does. */
@@ -165,6 +165,7 @@ function lineOf(name: string, description: ScheduleDescription): ScheduleLine {
     recent: info.recentActions.map(({ scheduledAt, action: { workflow } }) => ({
       scheduledFor: scheduledAt.toISOString(),
       workflowId: workflow.workflowId,
+      runId: workflow.firstExecutionRunId,
     })),
     running: info.runningActions.map(({ workflow }) => workflow.workflowId),
     runs: info.numActionsTaken,
@@ -175,7 +176,7 @@ function lineOf(name: string, description: ScheduleDescription): ScheduleLine {
 
 function timingOf({ spec }: ScheduleDescription): string {
   const every = spec.intervals?.[0]?.every;
-  if (every !== undefined) return timingText({ kind: 'every', seconds: Number(every) / 1_000 });
+  if (every !== undefined) return timingText({ kind: 'every', seconds: every / 1_000 });
   const calendar = spec.calendars?.[0];
   return timingText({
     kind: 'daily',

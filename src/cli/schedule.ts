@@ -31,6 +31,7 @@ type CreateFlags = Omit<flags.RangeFlags, 'startDate' | 'endDate'> &
     readonly trailingDays?: number;
     readonly delay?: number;
     readonly window?: number;
+    readonly refresh?: boolean;
     readonly concurrency: number;
   };
 
@@ -109,6 +110,7 @@ function addCreate(group: Command, context: CliContext, end: (code: ExitCode) =>
     .option('--window <seconds>', 'each run looks at the days that ended in this time', seconds)
     .option('--at <hh:mm>', 'every day at this UTC time (default 03:17)', timeOfDay)
     .option('--every <seconds>', 'instead of --at: every so many seconds, 60 or more', seconds)
+    .option('--refresh', 'each run asks again for days that are done, not only at the ages of 1, 3, 7, 30 and 120 days')
     .option('--concurrency <days>', 'days under way at once', flags.daysAtOnce, 2);
   addDeliveryFlags(command);
   flags.addProductFlags(command);
@@ -134,6 +136,7 @@ function addCreate(group: Command, context: CliContext, end: (code: ExitCode) =>
           options: {
             mode: 'run',
             retryFailed: true,
+            ...(given.refresh === true && { refresh: true }),
             ...delivery,
             profile: given.profile,
             sliceMode: given.slices,

@@ -8,15 +8,26 @@ import { WorkflowNotFoundError } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import type { ReachbackClient, RangeHandle } from '../../src/client.ts';
+import { taskQueues } from '../../src/core/backfill/ids.ts';
 import type { RangeInput } from '../../src/core/backfill/range-state.ts';
+import type { ScheduledInput } from '../../src/core/backfill/schedule.ts';
 import type { Day } from '../../src/core/time/day.ts';
+import type { scheduledBackfill } from '../../src/workflows/index.ts';
 import { eventually, failure, fakeActivities, withRange } from '../workflows/harness.ts';
 import type { FakeWorld, ScenarioOptions } from '../workflows/harness.ts';
+
+/** Of the run of a schedule that the scenario `scheduled` starts. */
+const SCHEDULED_ID = 'schedule/recorded-scheduled/daily';
 
 interface Scenario {
   readonly options: ScenarioOptions;
   readonly day?: (day: Day, tries: number) => Promise<void>;
-  readonly drive: (handle: RangeHandle, client: ReachbackClient, world: FakeWorld) => Promise<unknown>;
+  readonly drive: (
+    handle: RangeHandle,
+    client: ReachbackClient,
+    world: FakeWorld,
+    input: RangeInput,
+  ) => Promise<unknown>;
 }
 
 const SLOW = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 400));
@@ -117,6 +128,27 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
       await handle.result();
     },
   },
+  scheduled: {
+    options: { last: '2025-09-01' },
+    async drive(handle, client, _world, input) {
+      await handle.result();
+      const { workspace, product, options, concurrency, maxDaysPerRun, searchAttributes } = input;
+      const scheduled: ScheduledInput = {
+        workspace,
+        product,
+        options,
+        concurrency,
+        maxDaysPerRun,
+        searchAttributes,
+        increment: { kind: 'trailing', days: 2 },
+      };
+      await client.temporal.workflow.execute<typeof scheduledBackfill>('scheduledBackfill', {
+        workflowId: SCHEDULED_ID,
+        taskQueue: taskQueues(workspace).main,
+        args: [scheduled],
+      });
+    },
+  },
   cancelled: {
     options: { concurrency: 1 },
     day: SLOW,
@@ -148,8 +180,12 @@ export async function playScenario(env: TestWorkflowEnvironment, name: string): 
     activities,
     { workspace: `recorded-${name}`, ...scenario.options },
     async (handle, client, input) => {
-      await scenario.drive(handle, client, world);
-      return [...(await rangeRuns(env, name, handle, client)), ...(await dayRuns(env, name, client, input))];
+      await scenario.drive(handle, client, world, input);
+      return [
+        ...(await rangeRuns(env, name, handle, client)),
+        ...(await dayRuns(env, name, client, input)),
+        ...(name === 'scheduled' ? await scheduledRun(env, name, client) : []),
+      ];
     },
   );
 }
@@ -188,6 +224,15 @@ async function dayRuns(
     }
   }
   return runs;
+}
+
+async function scheduledRun(
+  env: TestWorkflowEnvironment,
+  name: string,
+  client: ReachbackClient,
+): Promise<RecordedRun[]> {
+  const { runId } = await client.temporal.workflow.getHandle(SCHEDULED_ID).describe();
+  return [{ name: `${name}.run-1`, json: await showHistory(env, SCHEDULED_ID, runId) }];
 }
 
 /** By the CLI, whose JSON is the form in which operators export histories too. */

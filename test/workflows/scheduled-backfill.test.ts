@@ -46,7 +46,7 @@ async function resultsOf(client: ReachbackClient, schedules: ScheduleClient, run
     () => schedules.list(),
     ([first]) => (first?.recent.length ?? 0) === runs && first?.running.length === 0,
   );
-  const handles = line!.recent.map(({ workflowId }) => client.temporal.workflow.getHandle(workflowId));
+  const handles = line!.recent.map(({ workflowId, runId }) => client.temporal.workflow.getHandle(workflowId, runId));
   return await Promise.all(handles.map((handle) => handle.result() as Promise<ScheduledResult>));
 }
 

@@ -1,8 +1,9 @@
-import fc from 'fast-check';
+import { assert, integer, property } from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { CATCH_UP_DAYS, checkIncrement, daysOfIncrement } from '../../../src/core/backfill/schedule.ts';
 import type { Increment } from '../../../src/core/backfill/schedule.ts';
-import { addDays, countDays, dayOfMs, DAY_MS, dayStartMs } from '../../../src/core/time/day.ts';
+import type { Day } from '../../../src/core/time/day.ts';
+import { addDays, countDays, DAY_MS, dayStartMs } from '../../../src/core/time/day.ts';
 
 const at = (text: string): number => Date.parse(text);
 const on = (increment: Increment, scheduled: string, started = scheduled) =>
@@ -42,16 +43,16 @@ describe('days of a scheduled run', () => {
   });
 
   test('for any window and time: exactly the days whose end lies in (start, end]', () => {
-    fc.assert(
-      fc.property(
-        fc.integer({ min: at('2000-01-01T00:00:00Z'), max: at('2099-01-01T00:00:00Z') }),
-        fc.integer({ min: 0, max: 30 * 86_400 }),
-        fc.integer({ min: 86_400, max: 20 * 86_400 }),
+    assert(
+      property(
+        integer({ min: at('2000-01-01T00:00:00Z'), max: at('2099-01-01T00:00:00Z') }),
+        integer({ min: 0, max: 30 * 86_400 }),
+        integer({ min: 86_400, max: 20 * 86_400 }),
         (nowMs, delaySeconds, windowSeconds) => {
           const endMs = nowMs - delaySeconds * 1_000;
           const startMs = endMs - windowSeconds * 1_000;
           const days = daysOfIncrement(window(delaySeconds, windowSeconds), nowMs, nowMs);
-          const endsIn = (day: ReturnType<typeof dayOfMs>): boolean => {
+          const endsIn = (day: Day): boolean => {
             const ends = dayStartMs(addDays(day, 1));
             return ends > startMs && ends <= endMs;
           };
@@ -70,8 +71,8 @@ describe('days of a scheduled run', () => {
   });
 
   test('hourly windows of a day leave no day out, whenever they begin', () => {
-    fc.assert(
-      fc.property(fc.integer({ min: 0, max: DAY_MS }), fc.integer({ min: 0, max: 86_400 }), (offsetMs, delay) => {
+    assert(
+      property(integer({ min: 0, max: DAY_MS }), integer({ min: 0, max: 86_400 }), (offsetMs, delay) => {
         const begin = at('2025-09-01T00:00:00Z') + offsetMs;
         const seen = new Set<string>();
         for (let hour = 0; hour < 72; hour += 1) {
