@@ -7,18 +7,17 @@ import { PipelineError, isPipelineError } from '../../core/errors.ts';
 import type { Product } from '../../core/product.ts';
 import type { Slice } from '../../core/slices.ts';
 import type { Permit } from '../../gate/index.ts';
-import type { AnswerHeader, SliceAnswer, SliceFailure } from '../../sources/udl/index.ts';
+import type { SliceAnswer } from '../../sources/udl/index.ts';
 import { explainFsError, errorCode } from '../../storage/folders.ts';
 import { askInHalves } from './capped-slice.ts';
+import { exchange } from './exchange.ts';
+import type { ExchangeHooks } from './exchange.ts';
 import { interval } from './slice-file.ts';
 import { MOST_SLICE_FAILURES } from './slice-store.ts';
 import type { SliceStore } from './slice-store.ts';
 import type { DownloadDependencies } from './types.ts';
 
-export interface PassHooks {
-  readonly signal: AbortSignal | undefined;
-  /** A request leaves now. */
-  readonly onRequest: () => void;
+export interface PassHooks extends ExchangeHooks {
   /** A slice is finished. */
   readonly onSlice: () => void;
 }
@@ -107,7 +106,7 @@ class Pass implements PassResult {
           { slice: interval(half) },
           'half of a slice with as many records as a server may give at most',
         );
-        return this.#exchange(half, await this.#deps.gate.acquire(this.#waiting.signal));
+        return this.#exchange(half);
       },
       recycle: (block) => this.#deps.source.recycle(block),
     });
@@ -121,22 +120,14 @@ class Pass implements PassResult {
     }
   }
 
-  /** One request. Its permit is released when this returns. */
-  async #exchange(slice: Slice, permit: Permit): Promise<SliceAnswer> {
-    this.#hooks.onRequest();
-    let answer: SliceAnswer;
-    try {
-      const onHeader = (header: AnswerHeader): void => reportHeader(permit, header);
-      const hooks = this.#signal ? { signal: this.#signal, onHeader } : { onHeader };
-      answer = await this.#deps.source.fetchSlice({ product: this.#product, slice }, hooks);
-    } catch (error) {
-      permit.release({ kind: 'cancelled' });
-      throw error;
-    }
-    if (answer.kind === 'cancelled') permit.release({ kind: 'cancelled' });
-    else if (answer.kind === 'failed') release(permit, answer.failure, answer.httpStatus);
-    else permit.release({ kind: 'success' });
-    return answer;
+  #exchange(slice: Slice, permit?: Permit): Promise<SliceAnswer> {
+    const { gate, source } = this.#deps;
+    return exchange(
+      () => gate.acquire(this.#waiting.signal),
+      this.#hooks,
+      (hooks) => source.fetchSlice({ product: this.#product, slice }, hooks),
+      permit,
+    );
   }
 
   async #failed(slice: Slice, answer: Extract<SliceAnswer, { kind: 'failed' }>): Promise<void> {
@@ -171,23 +162,6 @@ class Pass implements PassResult {
         }),
       );
     } else if (failures >= MOST_SLICE_FAILURES) this.exhausted.push(slice);
-  }
-}
-
-/** Tells the gate what must stop requests, before the body is read. */
-export function reportHeader(permit: Permit, { status, retryAfter, date }: AnswerHeader): void {
-  if (status === 429) permit.report429({ retryAfter, date });
-  if (status === 401 || status === 403) permit.release({ kind: 'auth_rejected', status });
-}
-
-/** Gives a permit back after an answer that is none. */
-export function release(permit: Permit, { kind, retryAfter, date }: SliceFailure, httpStatus: number | null): void {
-  const headers = { retryAfter, date };
-  if (kind === 'rate_limited') permit.release({ kind, headers });
-  else if (kind === 'auth_rejected') permit.release({ kind, status: httpStatus ?? 401 });
-  else {
-    const penalty = kind === 'timeout' || kind === 'connection_failed' || httpStatus === 503;
-    permit.release({ kind: 'failure', penalty, headers: retryAfter === null ? null : headers });
   }
 }
 

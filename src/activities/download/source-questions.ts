@@ -5,10 +5,11 @@
 import { PipelineError } from '../../core/errors.ts';
 import type { Product } from '../../core/product.ts';
 import type { Slice } from '../../core/slices.ts';
-import type { Permit } from '../../gate/index.ts';
-import type { AnswerHeader, CountAnswer, SliceAnswer } from '../../sources/udl/index.ts';
+import type { Gate } from '../../gate/index.ts';
+import type { CountAnswer, SliceAnswer } from '../../sources/udl/index.ts';
 import { askInHalves } from './capped-slice.ts';
-import { release, reportHeader } from './pass.ts';
+import { exchange } from './exchange.ts';
+import type { ExchangeHooks } from './exchange.ts';
 import type { DownloadDependencies } from './types.ts';
 
 /** The source does not count (no such endpoint, or no number): it need not be asked again. */
@@ -16,20 +17,15 @@ export class Uncountable extends Error {}
 /** The source did not answer this time. */
 export class Unanswered extends Error {}
 
-export interface QuestionHooks {
-  readonly signal: AbortSignal | undefined;
-  /** A request leaves now. */
-  readonly onRequest: () => void;
-}
-
 type Answered = Exclude<SliceAnswer, { kind: 'failed' | 'cancelled' }>;
 
 export class SourceQuestions {
   readonly #deps: DownloadDependencies;
   readonly #product: Product;
-  readonly #hooks: QuestionHooks;
+  readonly #hooks: ExchangeHooks;
+  readonly #acquire = (): ReturnType<Gate['acquire']> => this.#deps.gate.acquire(this.#hooks.signal);
 
-  constructor(deps: DownloadDependencies, product: Product, hooks: QuestionHooks) {
+  constructor(deps: DownloadDependencies, product: Product, hooks: ExchangeHooks) {
     this.#deps = deps;
     this.#product = product;
     this.#hooks = hooks;
@@ -37,8 +33,10 @@ export class SourceQuestions {
 
   /** @throws Uncountable; Unanswered; what the gate throws; the signal's reason */
   async count(range: Slice): Promise<number> {
-    const answer = await this.#answered((permit) =>
-      this.#exchange(permit, (hooks) => this.#deps.source.fetchCount({ product: this.#product, slice: range }, hooks)),
+    const answer = await this.#answered(() =>
+      exchange(this.#acquire, this.#hooks, (hooks) =>
+        this.#deps.source.fetchCount({ product: this.#product, slice: range }, hooks),
+      ),
     );
     if (answer.kind === 'uncountable') throw new Uncountable(answer.why);
     return answer.records;
@@ -46,27 +44,27 @@ export class SourceQuestions {
 
   /** The slice's answer, in halves when it may have been cut. @throws as `count` */
   async slice(slice: Slice): Promise<Answered> {
-    return await this.#answered((permit) => this.#whole(slice, permit));
+    return await this.#answered(async () =>
+      askInHalves(slice, await this.#one(slice), {
+        format: this.#product.format,
+        ask: (half) => this.#one(half),
+        recycle: (block) => this.#deps.source.recycle(block),
+      }),
+    );
   }
 
-  async #whole(slice: Slice, permit: Permit): Promise<SliceAnswer> {
-    return await askInHalves(slice, await this.#one(slice, permit), {
-      format: this.#product.format,
-      ask: async (half) => this.#one(half, await this.#deps.gate.acquire(this.#hooks.signal)),
-      recycle: (block) => this.#deps.source.recycle(block),
-    });
-  }
-
-  #one(slice: Slice, permit: Permit): Promise<SliceAnswer> {
-    return this.#exchange(permit, (hooks) => this.#deps.source.fetchSlice({ product: this.#product, slice }, hooks));
+  #one(slice: Slice): Promise<SliceAnswer> {
+    return exchange(this.#acquire, this.#hooks, (hooks) =>
+      this.#deps.source.fetchSlice({ product: this.#product, slice }, hooks),
+    );
   }
 
   /** Asks until the source says something else than to wait. */
   async #answered<A extends SliceAnswer | CountAnswer>(
-    ask: (permit: Permit) => Promise<A>,
+    ask: () => Promise<A>,
   ): Promise<Exclude<A, { kind: 'failed' | 'cancelled' }>> {
     for (;;) {
-      const answer = await ask(await this.#deps.gate.acquire(this.#hooks.signal));
+      const answer = await ask();
       if (answer.kind === 'cancelled') {
         this.#hooks.signal?.throwIfAborted();
         throw new Unanswered('the source was closed');
@@ -77,25 +75,5 @@ export class SourceQuestions {
       if (kind !== 'rate_limited') throw new Unanswered(detail);
       this.#deps.log?.warn({ kind, detail }, 'the source asks for a pause');
     }
-  }
-
-  async #exchange<A extends SliceAnswer | CountAnswer>(
-    permit: Permit,
-    send: (hooks: { signal?: AbortSignal; onHeader: (header: AnswerHeader) => void }) => Promise<A>,
-  ): Promise<A> {
-    const { signal, onRequest } = this.#hooks;
-    onRequest();
-    let answer: A;
-    try {
-      const onHeader = (header: AnswerHeader): void => reportHeader(permit, header);
-      answer = await send(signal ? { signal, onHeader } : { onHeader });
-    } catch (error) {
-      permit.release({ kind: 'cancelled' });
-      throw error;
-    }
-    if (answer.kind === 'cancelled') permit.release({ kind: 'cancelled' });
-    else if (answer.kind === 'failed') release(permit, answer.failure, answer.httpStatus);
-    else permit.release({ kind: 'success' });
-    return answer;
   }
 }

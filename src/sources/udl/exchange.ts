@@ -18,7 +18,7 @@ export interface ExchangeHeader {
 /** No answer, or not all of it. `header` is there when it had come before. */
 export class ExchangeError extends Error {
   override readonly name = 'ExchangeError';
-  readonly kind: 'timeout' | 'connection_failed' | 'too_large' | 'cancelled';
+  readonly kind: 'timeout' | 'connection_failed' | 'too_large' | 'cancelled' | 'held_back';
   readonly header: ExchangeHeader | null;
 
   constructor(kind: ExchangeError['kind'], message: string, header: ExchangeHeader | null) {
@@ -52,6 +52,7 @@ export function createPool(settings: ThreadSettings): Pool {
 /**
  * Sends one GET and reads the answer into `body`, decoded when the server compressed it unasked.
  *
+ * @param mayLeave - asked when a connection is there, right before the first byte is sent
  * @param onHeader - called as soon as the header of an answer other than 2xx is read
  * @throws ExchangeError
  */
@@ -61,10 +62,11 @@ export async function exchange(
   path: string,
   body: RecycledBuffer,
   signal: AbortSignal,
+  mayLeave: () => boolean,
   onHeader: (header: ExchangeHeader) => void,
 ): Promise<ExchangeHeader> {
   const header = await new Promise<ExchangeHeader>((resolve, reject) => {
-    const handler = new ExchangeHandler(settings, body, onHeader, resolve, reject);
+    const handler = new ExchangeHandler(settings, body, mayLeave, onHeader, resolve, reject);
     const timer = setTimeout(() => {
       handler.stop('timeout', `the answer took longer than ${settings.exchangeTimeoutMs / 1_000} s`);
     }, settings.exchangeTimeoutMs);
@@ -85,6 +87,7 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
   onSettled: () => void = () => undefined;
   readonly #settings: ThreadSettings;
   readonly #body: RecycledBuffer;
+  readonly #mayLeave: () => boolean;
   readonly #onHeader: (header: ExchangeHeader) => void;
   readonly #resolve: (header: ExchangeHeader) => void;
   readonly #reject: (error: ExchangeError) => void;
@@ -95,12 +98,14 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
   constructor(
     settings: ThreadSettings,
     body: RecycledBuffer,
+    mayLeave: () => boolean,
     onHeader: (header: ExchangeHeader) => void,
     resolve: (header: ExchangeHeader) => void,
     reject: (error: ExchangeError) => void,
   ) {
     this.#settings = settings;
     this.#body = body;
+    this.#mayLeave = mayLeave;
     this.#onHeader = onHeader;
     this.#resolve = resolve;
     this.#reject = reject;
@@ -110,6 +115,7 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
     this.#controller = controller;
     // Stopped while it waited for a connection.
     if (this.#settled) controller.abort(new Error('stopped'));
+    else if (!this.#mayLeave()) this.stop('held_back', 'a pause began before the request left');
   }
 
   onResponseStart(

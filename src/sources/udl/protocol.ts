@@ -12,6 +12,8 @@ export interface ThreadSettings {
   /** For a whole exchange, milliseconds: ends answers that drip for ever. */
   readonly exchangeTimeoutMs: number;
   readonly maxBodyBytes: number;
+  /** One word that all threads share: how often the source asked for a pause, or sent us away. */
+  readonly pauses: Int32Array;
 }
 
 export interface FetchOrder {
@@ -19,6 +21,8 @@ export interface FetchOrder {
   readonly id: number;
   /** Path and query. */
   readonly path: string;
+  /** Pauses that the gate knew of when it let this request go; another one since then holds it back. */
+  readonly pauses: number;
   readonly slice: Slice;
   readonly format: ArtifactFormat;
 }
@@ -28,6 +32,7 @@ export interface CountOrder {
   readonly id: number;
   /** Path and query. */
   readonly path: string;
+  readonly pauses: number;
 }
 
 export type ToThread =
@@ -42,6 +47,14 @@ export type FromThread =
   | { readonly type: 'ready' }
   /** Every second while an order is under way: the thread has not hung. */
   | { readonly type: 'alive' }
-  | { readonly type: 'header'; readonly id: number; readonly header: AnswerHeader }
+  /** Nothing was sent: the source has asked for a pause since the gate let this request go. */
+  | { readonly type: 'held_back'; readonly id: number }
+  /** `pauses`: how many there were up to and with this answer. */
+  | { readonly type: 'header'; readonly id: number; readonly header: AnswerHeader; readonly pauses: number }
   | { readonly type: 'answer'; readonly id: number; readonly answer: SliceAnswer }
   | { readonly type: 'counted'; readonly id: number; readonly answer: CountAnswer };
+
+/** Whether no further request may leave once an answer's header says this. */
+export function endsRequests(status: number): boolean {
+  return status === 429 || status === 401 || status === 403;
+}

@@ -27,18 +27,29 @@ export interface FetchHooks {
   readonly onHeader?: (header: AnswerHeader) => void;
 }
 
+/**
+ * Nothing was sent: after the caller got its permit, and before the first byte left, another request was answered with 429, 401
+ * or 403. To be asked for again with another permit.
+ */
+export class HeldBack extends Error {
+  override readonly name = 'HeldBack';
+}
+
 export interface UdlSource {
   /** Host and port, for messages. */
   readonly host: string;
   /**
-   * Sends one request now, and once. Failures of the source are answers too; the caller decides what follows.
+   * Sends one request now, and once. Failures of the source are answers too; the caller decides what follows. To be called
+   * in the same turn of the event loop in which the permit came.
    *
+   * @throws HeldBack
    * @throws PipelineError `invariant_broken` when a thread ends unexpectedly
    */
   fetchSlice(query: SliceQuery, hooks?: FetchHooks): Promise<SliceAnswer>;
   /**
    * Asks, once, how many records the server has in the range that the slice asks for, with the server's own idea of its end.
    *
+   * @throws HeldBack
    * @throws PipelineError `invariant_broken` when a thread ends unexpectedly
    */
   fetchCount(query: SliceQuery, hooks?: FetchHooks): Promise<CountAnswer>;
@@ -77,6 +88,7 @@ export function createUdlSource(options: UdlSourceOptions): UdlSource {
     requestTimeoutMs: options.requestTimeoutMs ?? 120_000,
     exchangeTimeoutMs: options.exchangeTimeoutMs ?? 600_000,
     maxBodyBytes: options.maxBodyBytes ?? 128 << 20,
+    pauses: new Int32Array(new SharedArrayBuffer(4)),
   });
 }
 
@@ -88,22 +100,25 @@ class ThreadedSource implements UdlSource {
   /** Whose memory a block is. */
   readonly #owners = new WeakMap<ArrayBufferLike, FetchThread>();
   #nextId = 0;
+  /** Pauses that callers have been told of. */
+  readonly #told = { pauses: 0 };
 
   constructor(url: URL, threads: number, settings: ThreadSettings) {
     this.host = url.host;
     this.#pathPrefix = url.pathname.replace(/\/+$/, '');
     this.#settings = settings;
-    this.#threads = Array.from({ length: threads }, () => new FetchThread(this.#settings));
+    this.#threads = Array.from({ length: threads }, () => new FetchThread(this.#settings, this.#told));
   }
 
   async fetchSlice(query: SliceQuery, hooks: FetchHooks = {}): Promise<SliceAnswer> {
+    const { pauses } = this.#told;
     const idlest = await this.#idlest();
     const id = (this.#nextId += 1);
     const { slice, product } = query;
     const path = this.#pathPrefix + slicePath(query);
     const answer = (await this.#run(
       idlest,
-      { type: 'fetch', id, path, slice, format: product.format },
+      { type: 'fetch', id, path, pauses, slice, format: product.format },
       hooks,
     )) as SliceAnswer;
     if (answer.kind === 'data') this.#owners.set(answer.block.buffer, idlest);
@@ -111,9 +126,10 @@ class ThreadedSource implements UdlSource {
   }
 
   async fetchCount(query: SliceQuery, hooks: FetchHooks = {}): Promise<CountAnswer> {
+    const { pauses } = this.#told;
     const id = (this.#nextId += 1);
     const path = this.#pathPrefix + countPath(query);
-    return (await this.#run(await this.#idlest(), { type: 'count', id, path }, hooks)) as CountAnswer;
+    return (await this.#run(await this.#idlest(), { type: 'count', id, path, pauses }, hooks)) as CountAnswer;
   }
 
   /**
@@ -178,6 +194,7 @@ const CANCEL_WITHIN_MS = 3_000;
 /** A thread that is started when first needed, and again after it died. It keeps the process alive only while at work. */
 class FetchThread {
   readonly #settings: ThreadSettings;
+  readonly #told: { pauses: number };
   readonly #orders = new Map<number, Order>();
   #worker: Worker | null = null;
   #heardAt = 0;
@@ -186,8 +203,10 @@ class FetchThread {
   #starting = Promise.withResolvers<void>();
   isReady = false;
 
-  constructor(settings: ThreadSettings) {
+  /** @param told - how many pauses callers have been told of, by all threads */
+  constructor(settings: ThreadSettings, told: { pauses: number }) {
     this.#settings = settings;
+    this.#told = told;
   }
 
   get underWay(): number {
@@ -254,6 +273,8 @@ class FetchThread {
     });
     worker.on('exit', () => {
       this.#worker = null;
+      // What this thread had counted and not told any more must not hold back the others for ever.
+      this.#heardOfPauses(Atomics.load(this.#settings.pauses, 0));
       this.isReady = false;
       this.#starting.resolve();
       this.#starting = Promise.withResolvers();
@@ -273,6 +294,10 @@ class FetchThread {
     return worker;
   }
 
+  #heardOfPauses(pauses: number): void {
+    this.#told.pauses = Math.max(this.#told.pauses, pauses);
+  }
+
   #receive(message: FromThread): void {
     this.#heardAt = performance.now();
     if (message.type === 'ready') {
@@ -281,6 +306,7 @@ class FetchThread {
       if (this.#orders.size === 0) this.#worker?.unref();
     }
     if (message.type === 'alive' || message.type === 'ready') return;
+    if (message.type === 'header') this.#heardOfPauses(message.pauses);
     const order = this.#orders.get(message.id);
     if (!order) return;
     if (message.type === 'header') {
@@ -289,6 +315,7 @@ class FetchThread {
     }
     this.#orders.delete(message.id);
     if (this.#orders.size === 0) this.#worker?.unref();
-    order.resolve(message.answer);
+    if (message.type === 'held_back') order.reject(new HeldBack('a pause of the source began before the request left'));
+    else order.resolve(message.answer);
   }
 }

@@ -10,6 +10,7 @@ import type { CountAnswer, SliceAnswer, SliceData, SliceFailure } from './answer
 import { ExchangeError, createPool, exchange } from './exchange.ts';
 import type { ExchangeHeader } from './exchange.ts';
 import { createJudge } from './judge.ts';
+import { endsRequests } from './protocol.ts';
 import type { CountOrder, FetchOrder, FromThread, ThreadSettings, ToThread } from './protocol.ts';
 import { BufferPool, ownMemory, sharedMemory } from './recycled-buffer.ts';
 import type { RecycledBuffer } from './recycled-buffer.ts';
@@ -57,9 +58,10 @@ async function serve(order: FetchOrder): Promise<void> {
   const abort = new AbortController();
   underWay.set(order.id, abort);
   const body = bodies.take();
-  const answer = await fetchAndScan(order, abort.signal, body);
+  const answer = await unlessHeldBack(order, () => fetchAndScan(order, abort.signal, body));
   bodies.giveBack(body);
   underWay.delete(order.id);
+  if (!answer) return;
   const message: FromThread = {
     type: 'answer',
     id: order.id,
@@ -73,9 +75,10 @@ async function serveCount(order: CountOrder): Promise<void> {
   const abort = new AbortController();
   underWay.set(order.id, abort);
   const body = bodies.take();
-  const answer = await count(order, abort.signal, body);
+  const answer = await unlessHeldBack(order, () => count(order, abort.signal, body));
   bodies.giveBack(body);
   underWay.delete(order.id);
+  if (!answer) return;
   const seconds = (performance.now() - startedAt) / 1_000;
   port.postMessage({ type: 'counted', id: order.id, answer: { ...answer, seconds } } satisfies FromThread);
 }
@@ -103,9 +106,29 @@ async function send(
   body: RecycledBuffer,
   signal: AbortSignal,
 ): Promise<ExchangeHeader> {
-  return await exchange(pool, settings, order.path, body, signal, ({ status, retryAfter, date }) => {
-    port.postMessage({ type: 'header', id: order.id, header: { status, retryAfter, date } } satisfies FromThread);
+  const mayLeave = (): boolean => Atomics.load(settings.pauses, 0) === order.pauses;
+  return await exchange(pool, settings, order.path, body, signal, mayLeave, ({ status, retryAfter, date }) => {
+    // Heard by all threads at once; the gate hears of it a moment later.
+    const more = endsRequests(status) ? 1 : 0;
+    const pauses = Atomics.add(settings.pauses, 0, more) + more;
+    port.postMessage({
+      type: 'header',
+      id: order.id,
+      header: { status, retryAfter, date },
+      pauses,
+    } satisfies FromThread);
   });
+}
+
+/** @returns null when nothing was sent, which is told */
+async function unlessHeldBack<A>(order: FetchOrder | CountOrder, ask: () => Promise<A>): Promise<A | null> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (!(error instanceof ExchangeError) || error.kind !== 'held_back') throw error;
+    port.postMessage({ type: 'held_back', id: order.id } satisfies FromThread);
+    return null;
+  }
 }
 
 async function fetchAndScan(order: FetchOrder, signal: AbortSignal, body: RecycledBuffer): Promise<SliceAnswer> {
@@ -127,7 +150,7 @@ async function fetchAndScan(order: FetchOrder, signal: AbortSignal, body: Recycl
 
 /** @throws what is no trouble of the exchange */
 function afterBrokenExchange(error: unknown, bodyBytes = 0): BrokenAnswer {
-  if (!(error instanceof ExchangeError)) throw error;
+  if (!(error instanceof ExchangeError) || error.kind === 'held_back') throw error;
   const facts = { httpStatus: error.header?.status ?? null, bodyBytes, seconds: 0 };
   if (error.kind === 'cancelled') return { ...facts, kind: 'cancelled' };
   return { ...facts, kind: 'failed', failure: judge.byError(error) };

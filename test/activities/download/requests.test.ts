@@ -6,6 +6,7 @@ import type {
   DownloadProgress,
   DownloadRequest,
 } from '../../../src/activities/download/index.ts';
+import { HeldBack } from '../../../src/sources/udl/index.ts';
 import type { UdlSource } from '../../../src/sources/udl/index.ts';
 import { send, startScriptedServer } from '../../sources/udl/scripted-server.ts';
 import type { ScriptedServer } from '../../sources/udl/scripted-server.ts';
@@ -70,4 +71,27 @@ test('a stopped run keeps its incident beside the count', async () => {
 test('a day without data tells them too', async () => {
   server.script = answerFrom([]);
   expect(await downloadDay(deps, { ...ONE, requestsBefore: 3 })).toMatchObject({ outcome: 'no_data', requests: 7 });
+});
+
+test('SAFE-2: what a pause held back before it left is asked for again with another permit, and is no request', async () => {
+  let held = 0;
+  const own: UdlSource = {
+    host: source.host,
+    fetchSlice: (query, hooks) => {
+      if (held < 3) {
+        held += 1;
+        return Promise.reject(new HeldBack('a pause'));
+      }
+      return source.fetchSlice(query, hooks);
+    },
+    fetchCount: (query, hooks) => source.fetchCount(query, hooks),
+    recycle: (block) => source.recycle(block),
+    silentMs: () => source.silentMs(),
+    close: () => source.close(),
+  };
+  server.seen.length = 0;
+  const done = await downloadDay({ ...deps, source: own }, ONE);
+  expect(done).toMatchObject({ outcome: 'done', slices: 4, requests: server.seen.length });
+  expect(held).toBe(3);
+  expect(deps.gate.snapshot()).toMatchObject({ inFlight: 0, waiting: 0 });
 });

@@ -1,7 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { Secret } from '../../../src/core/secret.ts';
-import { createUdlSource } from '../../../src/sources/udl/index.ts';
+import { HeldBack, createUdlSource } from '../../../src/sources/udl/index.ts';
 import type { AnswerHeader, SliceAnswer, SliceQuery, UdlSource } from '../../../src/sources/udl/index.ts';
 import { send, sendCut, sendJson, startScriptedServer } from './scripted-server.ts';
 import type { Script, ScriptedServer } from './scripted-server.ts';
@@ -409,3 +409,36 @@ describe('UDL §9: the number of records', () => {
     expect(await answer).toMatchObject({ kind: 'cancelled' });
   });
 });
+
+test.each([429, 401, 403])(
+  'SAFE-2, design §3: nothing starts once the header of a %d is read, though nobody here has heard of it yet',
+  PATIENCE,
+  async (status) => {
+    const two = createUdlSource({ baseUrl: `${server.url}/`, token: new Secret(TOKEN), threads: 2 });
+    try {
+      await Promise.all([two.fetchSlice(QUERY), two.fetchSlice(QUERY)]);
+      server.seen.length = 0;
+      const late: Promise<unknown>[] = [];
+      server.script = (response) => {
+        response.on('finish', () =>
+          setImmediate(() => {
+            // The thread reads the header meanwhile; this thread, which cannot hear of it, then lets two more go.
+            Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500);
+            late.push(two.fetchSlice(QUERY), two.fetchCount(QUERY));
+          }),
+        );
+        response.writeHead(status).end();
+      };
+      expect(await two.fetchSlice(QUERY)).toMatchObject({ kind: 'failed', httpStatus: status });
+      const ends = await Promise.allSettled(late);
+      expect(ends.map((end) => end.status === 'rejected' && end.reason instanceof HeldBack)).toEqual([true, true]);
+      expect(server.seen).toHaveLength(1);
+
+      // Whoever has heard of it decides anew.
+      server.script = (response) => sendJson(response, [RECORD]);
+      expect(await two.fetchSlice(QUERY)).toMatchObject({ kind: 'data' });
+    } finally {
+      await two.close();
+    }
+  },
+);
