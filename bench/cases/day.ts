@@ -2,7 +2,7 @@
 import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { figure } from '../support/figures.ts';
+import { figure, median } from '../support/figures.ts';
 import type { Figure } from '../support/figures.ts';
 import { OPEN_GATE, REACHBACK, programEnvironment } from '../support/ground.ts';
 import type { Ground } from '../support/ground.ts';
@@ -11,7 +11,12 @@ import { watchTree } from '../support/process-tree.ts';
 import type { TreeUsage } from '../support/process-tree.ts';
 
 const PROBE = fileURLToPath(new URL('../loop-probe.ts', import.meta.url));
-const GOAL_WALL = 6;
+const GOAL_WALL = 1.3;
+const GOAL_CPU = 2.2;
+const GOAL_RSS_MIB = 700;
+const GOAL_GROWTH = 1.15;
+/** Fewer days say nothing about growth. */
+const FEWEST_FOR_GROWTH = 4;
 const GOAL_DELAY_MS = 100;
 /** Threads with less are not told. */
 const LEAST_THREAD_CPU_S = 0.1;
@@ -46,18 +51,27 @@ export async function benchDay(ground: Ground): Promise<Figure[]> {
     figure('day', 'wall of the whole run', startUpS + workS + endS, 's'),
     figure('day', 'CPU per day, without the Temporal server', usage.cpuS / days, 's', {
       beside: { what: 'floor', value: floor.cpuS },
+      goal: GOAL_CPU,
     }),
     ...[...usage.threadCpuS]
       .filter(([, cpuS]) => cpuS / days >= LEAST_THREAD_CPU_S)
       .map(([name, cpuS]) => figure('day', `CPU per day of the worker's threads "${name}"`, cpuS / days, 's')),
     figure('day', 'CPU of the Temporal server', usage.temporalCpuS, 's'),
-    figure('day', 'peak RSS of the worker process', usage.rootPeakMiB, 'MiB'),
+    figure('day', 'peak RSS of the worker process', usage.rootPeakMiB, 'MiB', { goal: GOAL_RSS_MIB }),
+    ...(days < FEWEST_FOR_GROWTH ? [] : [growth(usage)]),
     figure('day', 'peak RSS of the tree without the Temporal server', usage.treePeakMiB, 'MiB'),
     figure('day', 'peak RSS of the tree', usage.treePeakWithTemporalMiB, 'MiB'),
     figure('day', 'longest event-loop delay of the worker while at work', longestDelayMs, 'ms', {
       goal: GOAL_DELAY_MS,
     }),
   ];
+}
+
+function growth({ rootMiB }: TreeUsage): Figure {
+  const quarter = Math.floor(rootMiB.length / 4);
+  const beside = { what: 'second quarter', value: median(rootMiB.slice(quarter, 2 * quarter)) };
+  const late = median(rootMiB.slice(-quarter));
+  return figure('day', 'RSS of the worker in the last quarter', late, 'MiB', { beside, goal: GOAL_GROWTH });
 }
 
 /** Sends all days through the program. @param gate - its pacing flags */
