@@ -12,6 +12,7 @@ import type { RangeHandle } from '../../src/client.ts';
 import { taskQueues } from '../../src/core/backfill/ids.ts';
 import type { RangeInput } from '../../src/core/backfill/range-state.ts';
 import type { PlanRequest, PlanResult, RunOptions } from '../../src/core/backfill/types.ts';
+import type { ProductSlug } from '../../src/core/product.ts';
 import { daysBetween, parseDay } from '../../src/core/time/day.ts';
 import type { Day } from '../../src/core/time/day.ts';
 import { SEARCH_ATTRIBUTES } from '../../src/core/search-attributes.ts';
@@ -111,6 +112,7 @@ export interface ScenarioOptions {
   readonly maxDaysPerRun?: number;
   readonly options?: Partial<RunOptions>;
   readonly workspace?: string;
+  readonly product?: ProductSlug;
 }
 
 /** Starts a range and a worker with scripted activities; ends the worker after `drive`. */
@@ -123,7 +125,7 @@ export async function withRange<T>(
   const input: RangeInput = {
     workspace: scenario.workspace ?? `test-${randomUUID().slice(0, 8)}`,
     runId: randomUUID(),
-    product: 'reach-101/quicklook',
+    product: scenario.product ?? 'reach-101/quicklook',
     first: parseDay(scenario.first ?? '2025-09-01'),
     last: parseDay(scenario.last ?? '2025-09-04'),
     options: { ...OPTIONS, ...scenario.options },
