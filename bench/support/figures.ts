@@ -50,7 +50,9 @@ export function table(figures: readonly Figure[]): string {
     amount(each.value, each.unit),
     each.beside ? `${each.beside.what} ${amount(each.beside.value, each.unit)}` : '',
     each.ratio === undefined ? '' : `${each.ratio.toFixed(2)}×`,
-    each.goal === undefined ? '' : `≤ ${each.ratio === undefined ? amount(each.goal, each.unit) : `${each.goal}×`}`,
+    each.goal === undefined
+      ? ''
+      : `≤ ${each.ratio === undefined ? amount(each.goal, each.unit) : `${Number(each.goal.toFixed(2))}×`}`,
     each.met === undefined ? '' : each.met ? 'met' : 'MISSED',
   ]);
   const all = [['case', 'measure', 'value', 'beside', 'ratio', 'goal', ''], ...rows];
