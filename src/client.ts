@@ -5,16 +5,18 @@
 import { Client, WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
 import type { ConnectionLike, WorkflowHandle } from '@temporalio/client';
 import { defaultPayloadConverter } from '@temporalio/common';
-import { dayWorkflowId, rangeWorkflowId, taskQueues } from './core/backfill/ids.ts';
+import { dayWorkflowId, rangeWorkflowId, taskQueues, zarrWorkflowId } from './core/backfill/ids.ts';
 import type { RangeInput, RangeProgress, RangeResult } from './core/backfill/range-state.ts';
 import type { Stage, StageHeartbeat } from './core/backfill/types.ts';
 import { STAGES } from './core/backfill/types.ts';
+import { PipelineError } from './core/errors.ts';
 import type { ProductSlug } from './core/product.ts';
 import { rangeHelp, rangeSummary } from './core/report/range-details.ts';
 import { SEARCH_ATTRIBUTES } from './core/search-attributes.ts';
 import type { Day } from './core/time/day.ts';
 import { VERSION } from './core/version.ts';
-import type { backfillRange } from './workflows/index.ts';
+import type { ZarrInput } from './core/zarr.ts';
+import type { backfillRange, syncZarr } from './workflows/index.ts';
 import * as messages from './workflows/messages.ts';
 
 export type RangeHandle = WorkflowHandle<typeof backfillRange>;
@@ -73,6 +75,27 @@ export class ReachbackClient {
     } catch (error) {
       if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
       return { started: false, handle: this.range(workflowId) };
+    }
+  }
+
+  /** Starts a sync of a Zarr store. @throws PipelineError `config_invalid` when one of this store is at work */
+  async startZarr(input: ZarrInput): Promise<WorkflowHandle<typeof syncZarr>> {
+    const { workspace, product, target, rebuild } = input;
+    const workflowId = zarrWorkflowId(target.store);
+    try {
+      return await this.temporal.workflow.start<typeof syncZarr>('syncZarr', {
+        workflowId,
+        taskQueue: taskQueues(workspace).main,
+        args: [input],
+        workflowIdConflictPolicy: 'FAIL',
+        workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+        staticSummary: `${product} → ${target.store}${rebuild ? ' (rebuild)' : ''}`,
+      });
+    } catch (error) {
+      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+      throw new PipelineError('config_invalid', `The store ${target.store} is being written already (${workflowId}).`, {
+        hint: 'One writer per store: wait until it has finished, then repeat the command.',
+      });
     }
   }
 

@@ -8,6 +8,7 @@ import { DefaultLogger, makeTelemetryFilterString, Runtime, Worker } from '@temp
 import type { LogLevel, NativeConnection } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { createActivities } from './activities/index.ts';
+import { openZarrStore } from './activities/zarr/index.ts';
 import type { ActivityDependencies } from './activities/dependencies.ts';
 import { taskQueues } from './core/backfill/ids.ts';
 import type { RateConfig } from './core/rate/config.ts';
@@ -168,6 +169,7 @@ async function openResources(
     source,
     planning: { ledger, folders: workspace, today, log },
     destinationAt: (uri) => destinations.at(uri),
+    zarrStoreAt: (uri) => openZarrStore(uri, settings.s3),
     log,
     today,
   };

@@ -42,7 +42,7 @@ export async function buildCdf(deps: ActivityDependencies, attempt: DayAttempt):
     crashPoint('cdf-closed');
     await deps.telemetry.flush();
     deps.log.info({ day, path, sizeBytes, seconds }, 'day PROCESSED');
-    return { seconds, productBytes: sizeBytes, productPath: path, records: row.records };
+    return { seconds, productBytes: sizeBytes, productPath: path, productSha256: row.sha256, records: row.records };
 
     async function makeProduct(): Promise<ArtifactRow> {
       const version = versionOf(attempt, facts?.productFile ?? null, input.sha256);

@@ -1,5 +1,6 @@
 /** What activities need from the worker; `src/worker.ts` makes it, tests make it of other parts. */
 import type { Logger } from 'pino';
+import type { ObjectStore } from '../formats/zarr/index.ts';
 import type { Gate } from '../gate/index.ts';
 import type { Ledger, StageAttempt } from '../ledger/ledger.ts';
 import type { Stage } from '../core/backfill/types.ts';
@@ -20,6 +21,8 @@ export interface ActivityDependencies {
   readonly planning: PlanDependencies;
   /** The destination at a URI such as `file:///dir`. */
   readonly destinationAt: (uri: string) => Destination;
+  /** The place of a Zarr store at a URI such as `file:///dir/reach.zarr`. */
+  readonly zarrStoreAt: (uri: string) => ObjectStore;
   readonly log: Logger;
   /** Today's UTC date, `YYYY-MM-DD`. */
   readonly today: () => string;

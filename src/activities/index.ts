@@ -15,6 +15,7 @@ import { recordDay } from './record-day.ts';
 import type { PlanRequest, PlanResult } from '../core/backfill/types.ts';
 import type { Activities } from './types.ts';
 import { uploadProduct } from './upload-product.ts';
+import * as zarr from './zarr/index.ts';
 
 export function createActivities(deps: ActivityDependencies): Activities {
   const tellOfPause = createTellOfPause(deps.log);
@@ -24,6 +25,10 @@ export function createActivities(deps: ActivityDependencies): Activities {
     countRecords: (attempt) => countRecords(deps, attempt),
     buildCdf: (attempt) => buildCdf(deps, attempt),
     uploadProduct: (attempt) => uploadProduct(deps, attempt),
+    planZarr: (request) => zarr.planZarr(deps, request),
+    syncZarrDays: (batch) => zarr.syncZarrDays(deps, batch),
+    prepareZarrRebuild: (store) => zarr.prepareZarrRebuild(deps, store),
+    finishZarrRebuild: (store) => zarr.finishZarrRebuild(deps, store),
     recordDay: (attempt) => withHeartbeat(() => recordDay(deps, attempt)),
     closeIncident: (incident) =>
       withHeartbeat(async () => {

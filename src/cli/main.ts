@@ -31,6 +31,7 @@ import { describeError } from './support/report-error.ts';
 import { addVerifyCommand } from './verify.ts';
 import { addWatchCommand } from './watch.ts';
 import { addWorkerCommand } from './worker.ts';
+import { addZarrCommand } from './zarr.ts';
 
 const COMMANDS = [
   addRunCommand,
@@ -53,6 +54,7 @@ const COMMANDS = [
   addScheduleCommand,
   addCdfCommand,
   addSelftestCommand,
+  addZarrCommand,
   addSimulatorCommand,
   addDemoCommand,
 ];

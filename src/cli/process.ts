@@ -7,12 +7,15 @@ import { addDeliveryFlags, addReferenceDeliveryFlags, deliveryOf } from './suppo
 import type { DeliveryFlags } from './support/delivery-flags.ts';
 import type { ExitCode } from './support/exit-codes.ts';
 import * as flags from './support/flags.ts';
+import { addZarrRangeFlags } from './support/zarr-flags.ts';
+import type { ZarrRangeFlags } from './support/zarr-flags.ts';
 import { addRangeCommandFlags, backfillCommand } from './support/range-command.ts';
 import type { RangeCommandFlags } from './support/range-command.ts';
 
 type Flags = RangeCommandFlags &
   flags.ProfileFlags &
-  DeliveryFlags & {
+  DeliveryFlags &
+  ZarrRangeFlags & {
     readonly inputDir: string;
     readonly outputDir: string;
   };
@@ -31,6 +34,7 @@ export function addProcessCommand(program: Command, context: CliContext, end: (c
     .option('--telemetry-file <path>', 'telemetry CSV (default: <input-dir>/download_telemetry.csv)');
   addDeliveryFlags(command);
   addReferenceDeliveryFlags(command);
+  addZarrRangeFlags(command);
   addRangeCommandFlags(command);
   flags.addProfileFlag(command, 'parity');
   command.addHelpText(
@@ -43,7 +47,8 @@ Example:
     const delivery = deliveryOf(given);
     const place = { downloads: given.inputDir, products: given.outputDir };
     const { profile } = given;
-    const backfill = backfillCommand(context, given, { mode: 'process', place, delivery, profile, pacing: null });
+    const own = { mode: 'process', place, delivery, profile, pacing: null, zarr: given } as const;
+    const backfill = backfillCommand(context, given, own);
     await requireFolder(resolve(context.cwd, given.inputDir), 'input');
     end(await runBackfill(context, backfill));
   });

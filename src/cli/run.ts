@@ -5,13 +5,16 @@ import { addDeliveryFlags, deliveryOf } from './support/delivery-flags.ts';
 import type { DeliveryFlags } from './support/delivery-flags.ts';
 import type { ExitCode } from './support/exit-codes.ts';
 import * as flags from './support/flags.ts';
+import { addZarrRangeFlags } from './support/zarr-flags.ts';
+import type { ZarrRangeFlags } from './support/zarr-flags.ts';
 import { addRangeCommandFlags, backfillCommand } from './support/range-command.ts';
 import type { RangeCommandFlags } from './support/range-command.ts';
 
 type Flags = RangeCommandFlags &
   flags.PacingFlags &
   flags.ProfileFlags &
-  DeliveryFlags & { readonly workspace: string };
+  DeliveryFlags &
+  ZarrRangeFlags & { readonly workspace: string };
 
 /** `reachback run`: all four stages of every day of a range. */
 export function addRunCommand(program: Command, context: CliContext, end: (code: ExitCode) => void): void {
@@ -26,6 +29,7 @@ export function addRunCommand(program: Command, context: CliContext, end: (code:
     .option('--workspace <dir>', 'folder for downloads, products and the ledger', './data')
     .option('--telemetry-file <path>', 'telemetry CSV (default: download_telemetry.csv beside the downloads)');
   addDeliveryFlags(command);
+  addZarrRangeFlags(command);
   addRangeCommandFlags(command);
   command.option('--refresh', 'ask again for days that are done: late data is fetched, nothing else is touched');
   flags.addProfileFlag(command, 'istp');
@@ -53,6 +57,11 @@ Exit codes: 0 all done, 1 some days failed, 2 usage or configuration, 3 the sour
     const delivery = deliveryOf(given);
     const place = { dir: given.workspace };
     const pacing = { flags: given, typed: flags.givenPacing(command) };
-    end(await runBackfill(context, backfillCommand(context, given, { mode: 'run', place, delivery, profile, pacing })));
+    end(
+      await runBackfill(
+        context,
+        backfillCommand(context, given, { mode: 'run', place, delivery, profile, pacing, zarr: given }),
+      ),
+    );
   });
 }

@@ -9,6 +9,7 @@ import type { ProductSlug } from '../core/product.ts';
 import type { RecordCounts } from '../core/records/counts.ts';
 import type { SourceCheck } from '../core/records/source-check.ts';
 import type { Day } from '../core/time/day.ts';
+import type { ZarrRecords } from './zarr-days.ts';
 
 /** Statuses of telemetry rows (spec/telemetry.md §2). */
 export const TELEMETRY_STATUSES = [
@@ -184,7 +185,7 @@ export interface DayFacts {
   readonly check: CheckRow | null;
 }
 
-export interface Ledger {
+export interface Ledger extends ZarrRecords {
   /**
    * Appends the PENDING row of a stage once; a second call with the same attempt changes nothing, nor does one of a later
    * workflow run of the same `runId` while the row is not closed. Count has no row.

@@ -169,6 +169,17 @@ export interface RequestFailuresTable {
   seconds: number | null;
 }
 
+interface ZarrDaysTable {
+  store: string;
+  day: Day;
+  product: string;
+  source_path: string;
+  source_sha256: string;
+  /** JSON object: array to SHA-256 of the day's object, or null. */
+  objects: string;
+  synced_at: string;
+}
+
 export interface LedgerTables {
   attempts: AttemptsTable;
   slices: SlicesTable;
@@ -182,4 +193,5 @@ export interface LedgerTables {
   day_states: DayStatesTable;
   slice_days: SliceDaysTable;
   request_failures: RequestFailuresTable;
+  zarr_days: ZarrDaysTable;
 }

@@ -12,6 +12,7 @@ import { createSourceChecks } from './source-checks.ts';
 import { createSqlReports } from './sql-reports.ts';
 import { createTelemetryLog } from './telemetry-log.ts';
 import type { TelemetryLog } from './telemetry-log.ts';
+import { createZarrRecords } from './zarr-days.ts';
 import { workspacePaths } from './workspace-paths.ts';
 
 /** Everything a ledger offers: what the pipeline writes, what reports read, what the telemetry CSV is made from. */
@@ -38,6 +39,7 @@ export function createSqlLedger({ db, root, now, disconnect }: SqlLedgerOptions)
     ...createAdoption({ db, paths, now }),
     ...createSqlReports(db, paths),
     ...createTelemetryLog(db, paths),
+    ...createZarrRecords({ db, paths, now }),
     dayFacts: (product, first, last, destination) => readDayFacts(db, paths, { product, first, last, destination }),
     async close() {
       if (closed) return;

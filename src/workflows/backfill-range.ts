@@ -18,20 +18,25 @@ import {
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import type { Activities } from '../activities/types.ts';
 import { beginCooldown, endCooldown } from '../core/backfill/range-cooldown.ts';
-import { dayWorkflowId, taskQueues } from '../core/backfill/ids.ts';
+import { dayWorkflowId, taskQueues, zarrWorkflowId } from '../core/backfill/ids.ts';
 import * as range from '../core/backfill/range-state.ts';
 import type { RangeInput, RangeResult, RangeState, Step } from '../core/backfill/range-state.ts';
 import type { PlannedDay } from '../core/backfill/types.ts';
 import { rangeDetails } from '../core/report/range-details.ts';
 import { SEARCH_ATTRIBUTES } from '../core/search-attributes.ts';
 import type { Day } from '../core/time/day.ts';
-import { dayFailureOf } from './failure.ts';
+import { emptyZarrResult } from '../core/zarr.ts';
+import type { ZarrResult } from '../core/zarr.ts';
+import { dayFailureOf, zarrFailureOf } from './failure.ts';
 import * as messages from './messages.ts';
 import { LIGHT } from './options.ts';
 import { processDay } from './process-day.ts';
+import { syncZarr } from './sync-zarr.ts';
 
 /** Pause before a day that another range is doing is looked at again. */
 const ELSEWHERE_RECHECK = '30s';
+/** Pause before a store that another sync is writing is tried again. */
+const ZARR_RECHECK = '5s';
 /** How long failed days wait for an operator before the range ends by itself. */
 const OPERATOR_WAIT = '24 hours';
 
@@ -78,8 +83,9 @@ class RangeRun {
       this.#show();
       const step = range.nextStep(this.#state, this.#input.last, this.#running.size, this.#mustContinue());
       if (step.do === 'return') {
+        const zarr = await this.#syncZarr();
         await condition(allHandlersFinished);
-        return this.#finish();
+        return { ...this.#finish(), ...(zarr && { zarr }) };
       }
       if (step.do === 'continue_as_new') return await this.#continueAsNew();
       await this.#take(step);
@@ -162,6 +168,29 @@ class RangeRun {
     }
     this.#running.delete(day);
     this.#version += 1;
+  }
+
+  /** Days that failed do not hold up those that are there; a store that cannot be synced is told in the result. */
+  async #syncZarr(): Promise<ZarrResult | null> {
+    const { workspace, product, options } = this.#input;
+    const target = options.zarr;
+    if (!target) return null;
+    for (;;) {
+      try {
+        return await executeChild(syncZarr, {
+          workflowId: zarrWorkflowId(target.store),
+          args: [{ workspace, product, target, rebuild: false }],
+          parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
+          staticSummary: `${product} → ${target.store}`,
+        });
+      } catch (error) {
+        if (isCancellation(error)) throw error;
+        // Another range is at it, with a list that may be older than our days.
+        if (error instanceof WorkflowExecutionAlreadyStartedError)
+          await sleep(ZARR_RECHECK, { summary: 'another sync of the store' });
+        else return { ...emptyZarrResult(target.store), failure: zarrFailureOf(error) };
+      }
+    }
   }
 
   #plan(first: Day, last: Day, limitDays: number | null, retryFailed: boolean, days?: readonly Day[]) {

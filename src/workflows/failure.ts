@@ -3,6 +3,7 @@ import { ActivityFailure, ApplicationFailure, ChildWorkflowFailure, isCancellati
 import { ERROR_KINDS } from '../core/errors.ts';
 import type { ErrorKind } from '../core/errors.ts';
 import type { DayFailure, Stage } from '../core/backfill/types.ts';
+import type { ZarrResult } from '../core/zarr.ts';
 
 /** First detail of the failures that activities and days throw. */
 export interface FailureDetails {
@@ -32,6 +33,12 @@ export function dayFailureOf(error: unknown, stage: Stage): DayFailure {
   }
   const message = (cause instanceof Error ? cause.message : String(cause)).slice(0, MAX_MESSAGE);
   return { stage, kind: isCancellation(error) ? 'cancelled' : 'unknown', message };
+}
+
+/** Why a Zarr store was not synced. */
+export function zarrFailureOf(error: unknown): NonNullable<ZarrResult['failure']> {
+  const { kind, message, hint } = dayFailureOf(error, 'build');
+  return { kind: kind === 'cancelled' ? 'unknown' : kind, message, ...(hint === undefined ? {} : { hint }) };
 }
 
 /** The failure by which a day workflow fails, so that its parent and the web UI see stage, kind and hint. */

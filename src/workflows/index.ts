@@ -5,3 +5,4 @@
 export { backfillRange } from './backfill-range.ts';
 export { processDay } from './process-day.ts';
 export { scheduledBackfill } from './scheduled-backfill.ts';
+export { syncZarr } from './sync-zarr.ts';

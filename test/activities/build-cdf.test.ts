@@ -51,7 +51,7 @@ describe('a day is built', () => {
     const path = product(place, 'l1c/prelim/2025/09/04/reach_all_l1c_prelim_20250904T000000_v1.0.0.cdf');
     const { sha256: hash } = identity(path);
     const sizeBytes = readFileSync(path).length;
-    expect(result).toMatchObject({ productPath: path, productBytes: sizeBytes, records: 716 });
+    expect(result).toMatchObject({ productPath: path, productBytes: sizeBytes, productSha256: hash, records: 716 });
     const inputSha256 = sha256(readFileSync(CSV_SAMPLE));
     const facts = {
       product: ALL,

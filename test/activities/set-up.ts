@@ -12,6 +12,8 @@ import type { ApplicationFailure } from '@temporalio/common';
 import { DefaultLogger } from '@temporalio/worker';
 import pino from 'pino';
 import { onTestFinished } from 'vitest';
+import { openZarrStore } from '../../src/activities/zarr/index.ts';
+import { DEFAULT_S3_SETTINGS } from '../../src/storage/s3/settings.ts';
 import { createActivities } from '../../src/activities/index.ts';
 import type { ActivityDependencies } from '../../src/activities/dependencies.ts';
 import type { Activities, DayAttempt, StageResult } from '../../src/activities/types.ts';
@@ -92,6 +94,7 @@ export async function createPlace(source: UdlSource | null = null): Promise<Plac
     source,
     planning: { ledger: watched, folders: workspace, today, log },
     destinationAt: parseDestination,
+    zarrStoreAt: (uri) => openZarrStore(uri, DEFAULT_S3_SETTINGS),
     log,
     today,
   };

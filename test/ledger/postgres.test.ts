@@ -8,6 +8,8 @@ import { openLedger, openLedgerForReading, openLedgerIfAny } from '../../src/led
 import { openPostgresLedger } from '../../src/ledger/postgres.ts';
 import type { SqlLedger } from '../../src/ledger/sql-ledger.ts';
 import { describeLedger } from './contract.ts';
+import type { LedgerFactory } from './contract.ts';
+import { describeZarrRecords } from './zarr-contract.ts';
 import { PASSWORD, startPostgres } from './postgres-server.ts';
 import type { PostgresServer } from './postgres-server.ts';
 import { DAY, NEXT_DAY, QUICKLOOK, attempt, download, slice, temporaryFolder } from './support.ts';
@@ -18,11 +20,13 @@ beforeAll(async () => {
 });
 afterAll(() => server.remove());
 
-describeLedger('PostgreSQL', async (root, now) => {
+const open: LedgerFactory = async (root, now) => {
   const ledger = await openPostgresLedger({ url: await server.newSchema(), shown: 'postgres://test', root, now });
   onTestFinished(() => ledger.close());
   return ledger;
-});
+};
+describeLedger('PostgreSQL', open);
+describeZarrRecords('PostgreSQL', open);
 
 function workspaceIn(root: string) {
   return { root, ledgerPath: join(root, 'reachback.db'), telemetryFile: join(root, 'download_telemetry.csv') };

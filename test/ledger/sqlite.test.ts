@@ -2,9 +2,14 @@ import { openSqliteLedger } from '../../src/ledger/sqlite.ts';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { describeLedger } from './contract.ts';
+import type { LedgerFactory } from './contract.ts';
+import { describeZarrRecords } from './zarr-contract.ts';
 
-describeLedger('SQLite', async (root, now) => {
+const open: LedgerFactory = async (root, now) => {
   const ledger = await openSqliteLedger({ file: join(root, 'state', 'reachback.db'), root, now });
   onTestFinished(() => ledger.close());
   return ledger;
-});
+};
+
+describeLedger('SQLite', open);
+describeZarrRecords('SQLite', open);

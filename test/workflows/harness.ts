@@ -15,6 +15,7 @@ import type { PlanRequest, PlanResult, RunOptions } from '../../src/core/backfil
 import type { ProductSlug } from '../../src/core/product.ts';
 import { daysBetween, parseDay } from '../../src/core/time/day.ts';
 import type { Day } from '../../src/core/time/day.ts';
+import { emptyZarrResult } from '../../src/core/zarr.ts';
 import { SEARCH_ATTRIBUTES } from '../../src/core/search-attributes.ts';
 import { loadWorkflowBundle } from '../../src/embedded/workflow-bundle.ts';
 
@@ -45,6 +46,8 @@ export interface FakeWorld {
   readonly failed: Day[];
   readonly plans: PlanRequest[];
   readonly closedIncidents: string[];
+  /** Days that went into a Zarr store together. */
+  readonly zarrBatches: Day[][];
   /** Most days under way at once. */
   peak: number;
   running: number;
@@ -55,7 +58,15 @@ export function fakeActivities(script: (day: Day, tries: number) => Promise<void
   world: FakeWorld;
   activities: Activities;
 } {
-  const world: FakeWorld = { finished: [], failed: [], plans: [], closedIncidents: [], peak: 0, running: 0 };
+  const world: FakeWorld = {
+    finished: [],
+    failed: [],
+    plans: [],
+    closedIncidents: [],
+    zarrBatches: [],
+    peak: 0,
+    running: 0,
+  };
   const tries = new Map<Day, number>();
   const stage = async (): Promise<StageResult> => ({ seconds: 1 });
   const activities: Activities = {
@@ -96,6 +107,17 @@ export function fakeActivities(script: (day: Day, tries: number) => Promise<void
     async closeIncident(incident) {
       world.closedIncidents.push(incident);
     },
+    async planZarr({ product, after, limit }) {
+      const days = world.finished.toSorted().filter((day) => after === null || day > after);
+      const settings = { product, origin: parseDay('2025-01-01'), exactTimes: false };
+      return { settings, days: days.slice(0, limit).map((day) => ({ day, path: `/${day}.cdf`, sha256: day })) };
+    },
+    async syncZarrDays({ store, days }) {
+      world.zarrBatches.push(days.map(({ day }) => day));
+      return { ...emptyZarrResult(store), written: days.length };
+    },
+    prepareZarrRebuild: async (store) => `${store}.rebuild`,
+    finishZarrRebuild: async () => undefined,
   };
   return { world, activities };
 }

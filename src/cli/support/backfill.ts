@@ -35,6 +35,7 @@ import type { Session } from './session.ts';
 import { askAboutFailedDays } from './ask.ts';
 import { findToken, requireToken } from './token.ts';
 import { countersLine, dayTable, differenceLines, failureLines } from './summary.ts';
+import { zarrLines } from './zarr-sync.ts';
 
 /** Days started before the history is cut: long ranges stay readable in the web UI and far from the server's limits. */
 export const MAX_DAYS_PER_RUN = 250;
@@ -210,6 +211,7 @@ async function conclude(
     for (const line of [...differenceLines(days), ...failureLines(result)]) context.print(line);
     context.print(countersLine(result));
     if (receipt) context.print(receiptLine(receipt));
+    if (result.zarr) for (const line of zarrLines(result.zarr)) context.print(line);
     if (exitCode === EXIT.ok && isIdle(result)) context.print('Everything was done already; no request was sent.');
   }
   await command.beforeClose?.(session);
@@ -234,7 +236,8 @@ function exitCodeOfPause(pause: RangePause | null): ExitCode {
 
 function exitCodeOfResult(result: RangeResult): ExitCode {
   if (result.stopped?.by === 'source') return EXIT.sourceAborted;
-  return result.failedDays > 0 || result.totals.skipped.failed > 0 ? EXIT.failed : EXIT.ok;
+  const zarrFailed = result.zarr !== undefined && (result.zarr.failure !== undefined || result.zarr.refusedDays > 0);
+  return result.failedDays > 0 || result.totals.skipped.failed > 0 || zarrFailed ? EXIT.failed : EXIT.ok;
 }
 
 /** Whether the run found everything done. */

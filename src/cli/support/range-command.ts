@@ -8,6 +8,8 @@ import type { CliContext } from './context.ts';
 import { addAwsRegionFlag } from './delivery-flags.ts';
 import type { DeliveryOptions } from './delivery-flags.ts';
 import * as flags from './flags.ts';
+import { zarrTargetOf } from './zarr-flags.ts';
+import type { ZarrRangeFlags } from './zarr-flags.ts';
 
 export type RangeCommandFlags = flags.RangeFlags &
   flags.RunFlags &
@@ -24,6 +26,7 @@ export interface OwnPart {
   readonly place: WorkspacePlace;
   readonly delivery: DeliveryOptions;
   readonly profile: Profile;
+  readonly zarr?: ZarrRangeFlags;
   /** Null for a command that sends no requests. */
   readonly pacing: {
     readonly flags: flags.PacingFlags;
@@ -56,6 +59,7 @@ export function backfillCommand(context: CliContext, given: RangeCommandFlags, o
       profile: own.profile,
       sliceMode: given.slices ?? 'half-open',
       limitDays: given.limitDays ?? null,
+      ...zarrTargetOf(own.zarr ?? {}, context.cwd),
     },
     concurrency: given.concurrency,
     workspace: { ...own.place, telemetryFile: given.telemetryFile, cwd: context.cwd },

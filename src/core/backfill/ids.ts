@@ -27,3 +27,8 @@ export function taskQueues(workspace: string): { main: string; download: string;
     build: `reachback-${workspace}-build`,
   };
 }
+
+/** `zarr/<store>`: carries no workspace, so that a store has one writer. */
+export function zarrWorkflowId(store: string): string {
+  return `zarr/${store}`;
+}

@@ -9,6 +9,7 @@ import type { CheckState } from '../records/source-check.ts';
 import { addDays, countDays } from '../time/day.ts';
 import type { Day } from '../time/day.ts';
 import type { RangeCooldown } from './range-cooldown.ts';
+import type { ZarrResult } from '../zarr.ts';
 import type { DayFailure, DayResult, PlannedDay, PlanResult, RunMode, RunOptions, SkipCounts, Stage } from './types.ts';
 
 /** Failed days kept by name; more are counted only, so that the state stays small. */
@@ -146,6 +147,8 @@ export interface RangeResult {
   readonly stopped: RangePause | null;
   /** Days of the range that were neither attempted nor found done. */
   readonly notAttempted: number;
+  /** What became of the Zarr store, when one was named. */
+  readonly zarr?: ZarrResult;
 }
 
 /** What the workflow should do now. */

@@ -7,6 +7,7 @@ import type { ErrorKind } from '../errors.ts';
 import type { ProductSlug } from '../product.ts';
 import type { CheckState } from '../records/source-check.ts';
 import type { Day } from '../time/day.ts';
+import type { ZarrTarget } from '../zarr.ts';
 
 /** A day's four steps, in order; one activity each. */
 export const STAGES = ['download', 'count', 'build', 'upload'] as const;
@@ -40,6 +41,8 @@ export interface RunOptions {
   readonly sliceMode: SliceMode;
   /** At most this many days get work (TEL-25 with TEL-D7); null for no limit. */
   readonly limitDays: number | null;
+  /** Zarr store to bring up to date when the range has come to its end. */
+  readonly zarr?: ZarrTarget;
 }
 
 /** Asks which of the days `first..last` (both included) have work; `days` narrows that to some of them. */
@@ -115,6 +118,8 @@ export interface DayResult {
   readonly productBytes?: number;
   /** Absolute path of the product on the worker. */
   readonly productPath?: string;
+  /** Of the product: with day and path what follows a change of the archive needs (APPEND-2); the ledger keeps it too. */
+  readonly productSha256?: string;
   /** Where the product was delivered, as a URI. */
   readonly deliveredTo?: string;
   /** Requests that this run of the day sent to the source. */

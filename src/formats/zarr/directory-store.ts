@@ -41,15 +41,15 @@ export class DirectoryStore implements ObjectStore {
     }
   }
 
-  async putIf(key: string, bytes: Uint8Array, expected: string | null): Promise<string> {
+  async putIf(key: string, bytes: Uint8Array, expected: string | null): Promise<string | null> {
     const temporary = await this.#writeTemporary(bytes);
     const version = versionOf(bytes);
     try {
       const claim = join(this.#partial, `claim-${expected ?? 'none'}-${encodeURIComponent(key)}`);
-      if (!(await giveSecondName(temporary, claim))) throw conflict(this.location, key);
+      if (!(await giveSecondName(temporary, claim))) return null;
       // The claim stays until the object is replaced: nobody else who expects the same version can get past it.
       try {
-        if ((await this.#version(key)) !== expected) throw conflict(this.location, key);
+        if ((await this.#version(key)) !== expected) return null;
         await this.#publish(temporary, this.#path(key));
       } finally {
         await rm(claim, { force: true });

@@ -64,11 +64,9 @@ export class GrowingGroup {
   static async create(store: ObjectStore, schema: GroupSchema): Promise<GrowingGroup> {
     checkSchema(schema);
     const state: GroupState = { periods: 0, updating: [], writer: null };
-    for (const array of schema.arrays.filter(({ grows }) => grows === 'no')) {
-      await store.put(chunkKeyAlong(array, 0), await encodeChunk(array, array.generated!(0)));
-    }
-    await writeArrayDocuments(store, schema, 0);
+    for await (const { key, bytes } of derivedObjects(schema, 0, 0)) await store.put(key, bytes);
     const version = await store.putIf(GROUP_KEY, encodeDocument(groupDocument(schema, state)), null);
+    if (version === null) throw conflict(store);
     return new GrowingGroup(store, schema, state, version);
   }
 
@@ -107,8 +105,7 @@ export class GrowingGroup {
   async finish(settled: readonly number[], periods: number): Promise<void> {
     const before = this.#state.periods;
     if (periods > before) {
-      await this.#writeAxes(before, periods);
-      await writeArrayDocuments(this.store, this.schema, periods);
+      for await (const { key, bytes } of derivedObjects(this.schema, before, periods)) await this.store.put(key, bytes);
     }
     const updating = this.#state.updating.filter((period) => !settled.includes(period));
     await this.#replace({ periods: Math.max(before, periods), updating, writer: null });
@@ -116,19 +113,21 @@ export class GrowingGroup {
 
   async #replace(state: GroupState): Promise<void> {
     const document = encodeDocument(groupDocument(this.schema, state));
-    this.#version = await this.store.putIf(GROUP_KEY, document, this.#version);
+    const version = await this.store.putIf(GROUP_KEY, document, this.#version);
+    if (version === null) throw conflict(this.store);
+    this.#version = version;
     this.#state = state;
   }
 
-  /** Writes the objects of generated arrays that the periods `from..to` need and those before did not. */
-  async #writeAxes(from: number, to: number): Promise<void> {
-    for (const array of this.schema.arrays.filter(({ grows, generated }) => grows === 'periods' && generated)) {
-      const first = objectsOf(array, from);
-      for (let index = first; index < objectsOf(array, to); index++) {
-        await this.store.put(chunkKeyAlong(array, index), await encodeChunk(array, array.generated!(index)));
-      }
-    }
+  /** Every object that follows from the schema and the length alone, all but the group's document: for checking a store. */
+  derivedObjects(): AsyncIterable<DerivedObject> {
+    return derivedObjects(this.schema, 0, this.periods, true);
   }
+}
+
+export interface DerivedObject {
+  readonly key: string;
+  readonly bytes: Uint8Array;
 }
 
 /** One go of writing; end it with `commit`. What one that was never ended had announced stays listed as `updating`. */
@@ -191,12 +190,26 @@ export class Transaction {
   }
 }
 
-/** The arrays' own documents, for readers that do not use the consolidated one. */
-async function writeArrayDocuments(store: ObjectStore, schema: GroupSchema, periods: number): Promise<void> {
-  for (const array of schema.arrays) {
-    if (array.grows === 'no' && periods > 0) continue;
-    await store.put(arrayKey(array.name), encodeDocument(arrayDocument(array, periods)));
+/**
+ * Axes and the arrays' own documents (for readers that do not use the consolidated one), these last.
+ *
+ * @param from - periods that have their axes already
+ * @param all - also what never changes again once the store is made
+ */
+async function* derivedObjects(
+  schema: GroupSchema,
+  from: number,
+  to: number,
+  all = to === 0,
+): AsyncGenerator<DerivedObject> {
+  const arrays = schema.arrays.filter(({ grows }) => all || grows === 'periods');
+  for (const array of arrays.filter(({ generated }) => generated)) {
+    const [first, end] = array.grows === 'no' ? [0, 1] : [objectsOf(array, from), objectsOf(array, to)];
+    for (let index = first; index < end; index++) {
+      yield { key: chunkKeyAlong(array, index), bytes: await encodeChunk(array, array.generated!(index)) };
+    }
   }
+  for (const array of arrays) yield { key: arrayKey(array.name), bytes: encodeDocument(arrayDocument(array, to)) };
 }
 
 /** Objects of a generated array that hold its first `periods` periods. */

@@ -26,10 +26,9 @@ export interface ObjectStore {
    * As `put`, only if the present version is `expected` (null: only if there is no object). Of several writers that
    * expect the same, one succeeds.
    *
-   * @returns the new version
-   * @throws ZarrError `conflict`
+   * @returns the new version; null when the present one is not the expected one, and nothing was changed
    */
-  putIf(key: string, bytes: Uint8Array, expected: string | null): Promise<string>;
+  putIf(key: string, bytes: Uint8Array, expected: string | null): Promise<string | null>;
   /** Removes an object; one that is not there is no error. */
   delete(key: string): Promise<void>;
   /** All objects whose key begins with `prefix`, in no particular order. */

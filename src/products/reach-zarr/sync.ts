@@ -4,6 +4,7 @@ import { createReadStream } from 'node:fs';
 import { basename } from 'node:path';
 import { PipelineError } from '../../core/errors.ts';
 import type { Day } from '../../core/time/day.ts';
+import type { ZarrDay, ZarrRefusal } from '../../core/zarr.ts';
 import { FormatError } from '../../formats/cdf/index.ts';
 import { GrowingGroup, openReader } from '../../formats/zarr/index.ts';
 import type { GroupReader, ObjectStore, PeriodBytes } from '../../formats/zarr/index.ts';
@@ -14,38 +15,21 @@ import { storeErrors } from './errors.ts';
 import { periodOfDay, SOURCE_HASH, zarrSchema } from './layout.ts';
 import type { ZarrSettings } from './layout.ts';
 
-/** A day whose file is new or changed. */
-export interface ChangedDay {
-  readonly day: Day;
-  /** Absolute. */
-  readonly path: string;
-  /** Of the file, lower-case hexadecimal. */
-  readonly sha256: string;
+export interface SyncedDay extends ZarrDay {
+  /** SHA-256 of the day's objects by array; null where the day has none. */
+  readonly objects: Readonly<Record<string, string | null>>;
 }
 
-/** SHA-256 of each object of a day, by array; null where the day has none. */
-export type DayObjects = Readonly<Record<string, string | null>>;
-
-export interface SyncedDay extends ChangedDay {
-  readonly objects: DayObjects;
-}
-
-export interface RefusedDay {
-  readonly day: Day;
-  /** What differs, a line each. */
-  readonly differences: readonly string[];
-}
-
-export interface SyncResult {
+interface SyncResult {
   readonly created: boolean;
   readonly written: readonly SyncedDay[];
   /** Days that the store holds in this edition already; not touched, but read, to tell what their objects hold. */
   readonly unchanged: readonly SyncedDay[];
   /** Days that do not fit the store; as they were. */
-  readonly refused: readonly RefusedDay[];
+  readonly refused: readonly ZarrRefusal[];
 }
 
-export interface SyncHooks {
+interface SyncHooks {
   /** After each day that was written or found unchanged. */
   readonly onDay?: (day: Day) => void;
   /** Ends the work between two days; what is written by then is committed and returned. */
@@ -54,7 +38,7 @@ export interface SyncHooks {
 
 /** A day whose file fits. */
 interface Todo {
-  readonly changed: ChangedDay;
+  readonly changed: ZarrDay;
   readonly period: number;
   readonly file: DayFile;
 }
@@ -70,7 +54,7 @@ interface Todo {
 export async function syncDays(
   store: ObjectStore,
   settings: ZarrSettings,
-  days: readonly ChangedDay[],
+  days: readonly ZarrDay[],
   hooks: SyncHooks = {},
 ): Promise<SyncResult> {
   if (days.length === 0) return { created: false, written: [], unchanged: [], refused: [] };
@@ -105,7 +89,7 @@ export async function syncDays(
 }
 
 /** Days that readers see whole and in the edition of the list. */
-async function heldDays(group: GrowingGroup, settings: ZarrSettings, days: readonly ChangedDay[]): Promise<Set<Day>> {
+async function heldDays(group: GrowingGroup, settings: ZarrSettings, days: readonly ZarrDay[]): Promise<Set<Day>> {
   const held = new Set<Day>();
   if (group.periods === 0) return held;
   const reader = await openReader(group.store);
@@ -125,11 +109,11 @@ async function sourceHash(reader: GroupReader, period: number): Promise<string> 
 }
 
 async function openFiles(
-  days: readonly ChangedDay[],
+  days: readonly ZarrDay[],
   settings: ZarrSettings,
-): Promise<{ todo: Todo[]; refused: RefusedDay[] }> {
+): Promise<{ todo: Todo[]; refused: ZarrRefusal[] }> {
   const todo: Todo[] = [];
-  const refused: RefusedDay[] = [];
+  const refused: ZarrRefusal[] = [];
   for (const changed of days) {
     const { day } = changed;
     const period = periodOfDay(day, settings);
@@ -158,7 +142,7 @@ async function readAgain(
   group: GrowingGroup,
   todo: readonly Todo[],
   { onDay, signal }: SyncHooks,
-  refused: RefusedDay[],
+  refused: ZarrRefusal[],
 ): Promise<SyncedDay[]> {
   const unchanged: SyncedDay[] = [];
   for (const each of todo) {
@@ -176,7 +160,7 @@ async function writeDays(
   group: GrowingGroup,
   todo: readonly Todo[],
   { onDay, signal }: SyncHooks,
-  refused: RefusedDay[],
+  refused: ZarrRefusal[],
 ): Promise<SyncedDay[]> {
   if (todo.length === 0) return [];
   const transaction = await group.begin(todo.map(({ period }) => period));
@@ -222,7 +206,7 @@ async function fileHash(path: string): Promise<string> {
 }
 
 /** SHA-256 of bytes, off the main thread. */
-async function hashes(bytes: PeriodBytes): Promise<DayObjects> {
+async function hashes(bytes: PeriodBytes): Promise<SyncedDay['objects']> {
   const pairs = Object.entries(bytes).map(async ([name, content]) => {
     const digest = content && (await webcrypto.subtle.digest('SHA-256', content));
     return [name, digest && Buffer.from(digest).toString('hex')] as const;

@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import {
   CopyObjectCommand,
+  DeleteObjectCommand,
   GetBucketVersioningCommand,
   GetObjectCommand,
   HeadBucketCommand,
@@ -14,6 +15,7 @@ import {
   PutObjectCommand,
   S3Client,
 } from '@aws-sdk/client-s3';
+import type { ListObjectsV2CommandOutput } from '@aws-sdk/client-s3';
 import { statusOf } from './errors.ts';
 import type { S3Settings } from './settings.ts';
 
@@ -135,6 +137,58 @@ export class Bucket {
     const hash = createHash('sha256');
     for await (const chunk of Body as Readable) hash.update(chunk as Buffer);
     return hash.digest('hex');
+  }
+
+  /** A whole object in memory; null when there is none. */
+  async get(key: string): Promise<{ bytes: Uint8Array; etag: string } | null> {
+    try {
+      const { Body, ETag } = await this.#client.send(new GetObjectCommand({ Bucket: this.name, Key: key }));
+      return { bytes: await Body!.transformToByteArray(), etag: ETag! };
+    } catch (error) {
+      if ((error as Error).name === 'NoSuchKey') return null;
+      throw error;
+    }
+  }
+
+  /**
+   * Stores a small object as a whole.
+   *
+   * @param replaces - ETag of the object to replace, null to create one; absent: whatever is there
+   * @returns the new ETag
+   */
+  async set(key: string, bytes: Uint8Array, replaces?: string | null): Promise<string> {
+    const condition = replaces === null ? { IfNoneMatch: '*' } : { IfMatch: replaces };
+    const answer = await this.#client.send(
+      new PutObjectCommand({
+        Bucket: this.name,
+        Key: key,
+        Body: bytes,
+        ChecksumSHA256: createHash('sha256').update(bytes).digest('base64'),
+        ...(replaces !== undefined && condition),
+      }),
+    );
+    return answer.ETag!;
+  }
+
+  /** Removes an object if it is there. */
+  async remove(key: string): Promise<void> {
+    await this.#client.send(new DeleteObjectCommand({ Bucket: this.name, Key: key }));
+  }
+
+  /** Keys that begin with `prefix`, with sizes, a thousand a request. */
+  async *list(prefix: string): AsyncGenerator<{ key: string; sizeBytes: number }> {
+    let token: string | undefined;
+    do {
+      const page: ListObjectsV2CommandOutput = await this.#client.send(
+        new ListObjectsV2Command({
+          Bucket: this.name,
+          Prefix: prefix,
+          ...(token !== undefined && { ContinuationToken: token }),
+        }),
+      );
+      for (const { Key, Size } of page.Contents ?? []) yield { key: Key!, sizeBytes: Size ?? 0 };
+      token = page.NextContinuationToken;
+    } while (token !== undefined);
   }
 
   /** Whether a replaced object stays as an older version; false also where the server does not tell. */

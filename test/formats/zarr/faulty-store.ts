@@ -23,7 +23,7 @@ export class FaultyStore implements ObjectStore {
     await this.#inner.put(key, bytes);
   }
 
-  async putIf(key: string, bytes: Uint8Array, expected: string | null): Promise<string> {
+  async putIf(key: string, bytes: Uint8Array, expected: string | null): Promise<string | null> {
     this.#count();
     return await this.#inner.putIf(key, bytes, expected);
   }

@@ -1,6 +1,5 @@
 /** An object store in memory, with the conditional requests of an object service. */
 import { createHash } from 'node:crypto';
-import { ZarrError } from '../../../src/formats/zarr/index.ts';
 import type { ListedObject, ObjectStore, StoredObject } from '../../../src/formats/zarr/index.ts';
 
 export class MemoryStore implements ObjectStore {
@@ -16,11 +15,9 @@ export class MemoryStore implements ObjectStore {
     this.objects.set(key, Uint8Array.from(bytes));
   }
 
-  async putIf(key: string, bytes: Uint8Array, expected: string | null): Promise<string> {
+  async putIf(key: string, bytes: Uint8Array, expected: string | null): Promise<string | null> {
     const present = this.objects.get(key);
-    if ((present ? versionOf(present) : null) !== expected) {
-      throw new ZarrError('conflict', `${key} was changed by another writer.`);
-    }
+    if ((present ? versionOf(present) : null) !== expected) return null;
     this.objects.set(key, Uint8Array.from(bytes));
     return versionOf(bytes);
   }

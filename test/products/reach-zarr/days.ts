@@ -5,7 +5,8 @@ import { FLAVORS_BY_POD_MODEL, SENSOR_BY_ID } from '../../../src/core/constellat
 import { parseDay } from '../../../src/core/time/day.ts';
 import type { Profile } from '../../../src/core/backfill/types.ts';
 import { build } from '../../../src/products/reach-l1c/build.ts';
-import type { ChangedDay, ZarrSettings } from '../../../src/products/reach-zarr/index.ts';
+import type { ZarrDay } from '../../../src/core/zarr.ts';
+import type { ZarrSettings } from '../../../src/products/reach-zarr/index.ts';
 import { record, toCsv } from '../reach-l1c/support.ts';
 import type { SourceRecord } from '../reach-l1c/support.ts';
 
@@ -29,7 +30,7 @@ const SENSORS = ['REACH-101', 'REACH-105', 'REACH-169', 'REACH-181'];
 const SECONDS = [0, 5, 10, 60, 43_200, 86_390, 86_395];
 
 /** Builds the day's CDF in a folder of its own; the name is the product's. */
-export async function makeDay(folder: string, dayText: string, options: DayOptions = {}): Promise<ChangedDay> {
+export async function makeDay(folder: string, dayText: string, options: DayOptions = {}): Promise<ZarrDay> {
   const { edition = 0, profile = 'istp' } = options;
   const day = parseDay(dayText);
   const place = join(folder, `${day}-${edition}-${profile}`);

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { DirectoryStore, openReader } from '../../../src/formats/zarr/index.ts';
 import type { ObjectStore } from '../../../src/formats/zarr/index.ts';
 import { syncDays } from '../../../src/products/reach-zarr/index.ts';
-import type { ChangedDay } from '../../../src/products/reach-zarr/index.ts';
+import type { ZarrDay } from '../../../src/core/zarr.ts';
 import { FaultyStore } from '../../formats/zarr/faulty-store.ts';
 import { MemoryStore } from '../../formats/zarr/memory-store.ts';
 import { contentOf } from '../../formats/zarr/small-group.ts';
@@ -18,7 +18,7 @@ import { makeDay, SETTINGS } from './days.ts';
 
 let folder: string;
 /** Five days, not next to each other, one with fewer sensors, one of the other profile, one half of a pair. */
-let days: ChangedDay[];
+let days: ZarrDay[];
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'reach-zarr-'));
@@ -35,7 +35,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
-async function fullBuild(list: readonly ChangedDay[]): Promise<Record<string, string>> {
+async function fullBuild(list: readonly ZarrDay[]): Promise<Record<string, string>> {
   const store = new MemoryStore();
   const { written, refused } = await syncDays(store, SETTINGS, list);
   expect([written.length, refused]).toEqual([list.length, []]);
@@ -79,7 +79,7 @@ describe('xarray and zarr-python', () => {
     const sha256 = createHash('sha256')
       .update(await readFile(PUBLISHED_PRODUCT))
       .digest('hex');
-    const published = { day: '2025-09-04' as ChangedDay['day'], path: PUBLISHED_PRODUCT, sha256 };
+    const published = { day: '2025-09-04' as ZarrDay['day'], path: PUBLISHED_PRODUCT, sha256 };
     await syncDays(new DirectoryStore(store), { ...SETTINGS, origin: published.day }, [published]);
     const seen = JSON.parse(await runPython('zarr_against_cdf.py', [store, PUBLISHED_PRODUCT])) as { compared: number };
     expect(seen.compared).toBe(832 + 7 * 416);
@@ -227,7 +227,7 @@ describe('SAFE-12: a file that does not fit is refused with what differs, and th
     },
     { what: 'a file that is no CDF', make: () => notACdf(), says: /^file: / },
   ])('$what', async ({ make, says }) => {
-    const odd = (await make()) as ChangedDay;
+    const odd = (await make()) as ZarrDay;
     const store = new MemoryStore();
     const { written, refused } = await syncDays(store, SETTINGS, [odd, days[0]!]);
     expect(written.map(({ day }) => day)).toEqual(['2026-01-01']);
@@ -282,10 +282,10 @@ describe('SAFE-12: a file that does not fit is refused with what differs, and th
   });
 });
 
-async function notACdf(): Promise<ChangedDay> {
+async function notACdf(): Promise<ZarrDay> {
   const path = join(folder, 'note.cdf');
   await writeFile(path, 'this is a note, not a CDF'.repeat(100));
-  return { day: '2026-01-05' as ChangedDay['day'], path, sha256: '0'.repeat(64) };
+  return { day: '2026-01-05' as ZarrDay['day'], path, sha256: '0'.repeat(64) };
 }
 
 /** A copy with some text replaced by one of the same length, and no checksum to notice. */
@@ -330,14 +330,14 @@ class CountingStore extends MemoryStore implements ObjectStore {
     await super.put(key, bytes);
   }
 
-  override async putIf(key: string, bytes: Uint8Array, expected: string | null): Promise<string> {
+  override async putIf(key: string, bytes: Uint8Array, expected: string | null): Promise<string | null> {
     this.puts += 1;
     this.bytes += bytes.length;
     return await super.putIf(key, bytes, expected);
   }
 }
 
-function batches<T extends ChangedDay>(items: readonly T[], cuts: readonly number[]): T[][] {
+function batches<T extends ZarrDay>(items: readonly T[], cuts: readonly number[]): T[][] {
   const ends = [...new Set([...cuts.map((cut) => cut % (items.length + 1)), items.length])].toSorted((a, b) => a - b);
   const lists = ends.map((end, i) => items.slice(i === 0 ? 0 : ends[i - 1], end));
   // A list names each day once.
