@@ -59,6 +59,7 @@ export function addDemoCommand(program: Command, context: CliContext, end: (code
                 profile: 'istp',
                 sliceMode: 'half-open',
                 limitDays: null,
+                zarr: { store: pathToFileURL(join(dir, 'reach.zarr')).href, origin: FIRST, exactTimes: null },
               },
               concurrency: 2,
               workspace: { dir, cwd: context.cwd },

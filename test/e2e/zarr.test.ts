@@ -24,7 +24,7 @@ function stamps(folder: string): Record<string, number> {
   );
 }
 
-describe('a Zarr store beside the products', { timeout: 300_000 }, () => {
+describe('a Zarr store beside the products', { timeout: 600_000 }, () => {
   test('APPEND-2, APPEND-3, APPEND-9, APPEND-12: run --zarr makes it, sync follows, verify finds damage, rebuild mends it', async () => {
     const place = await createPlace();
     const store = join(place.dir, 'reach.zarr');

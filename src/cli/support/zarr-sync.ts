@@ -2,7 +2,7 @@
 import { WorkflowFailedError } from '@temporalio/client';
 import { productSlug } from '../../core/product.ts';
 import type { Product } from '../../core/product.ts';
-import { PipelineError } from '../../core/errors.ts';
+import { ERROR_KINDS, PipelineError } from '../../core/errors.ts';
 import type { ErrorKind } from '../../core/errors.ts';
 import { checkRateConfig } from '../../core/rate/config.ts';
 import type { ZarrResult, ZarrTarget } from '../../core/zarr.ts';
@@ -45,7 +45,10 @@ export async function runZarr(context: CliContext, command: ZarrCommand): Promis
     const ended = handle.result().catch((error: unknown) => {
       throw error instanceof WorkflowFailedError ? syncFailed(target.store, error) : error;
     });
-    const result = await Promise.race([ended, session.lost, interrupts.came().then(() => null)]);
+    const interrupted = new Promise<null>((resolve) => {
+      interrupts.signal.addEventListener('abort', () => resolve(null), { once: true });
+    });
+    const result = await Promise.race([ended, session.lost, interrupted]);
     ended.catch(() => undefined);
     if (result === null) return interrupts.code() ?? EXIT.interrupted;
     context.print(command.output.json === true ? JSON.stringify(result) : zarrLines(result).join('\n'));
@@ -93,15 +96,18 @@ export function openingLine(store: string): string {
 
 function syncFailed(store: string, error: WorkflowFailedError): Error {
   let cause: unknown = error;
-  while (cause instanceof Error && cause.cause instanceof Error) cause = cause.cause;
-  const { message, type, details } = cause as { message: string; type?: string; details?: { hint?: string }[] };
+  // The failure that names one of our kinds; what lies below it is how it came about.
+  while (cause instanceof Error && !isKind((cause as { type?: unknown }).type) && cause.cause instanceof Error) {
+    cause = cause.cause;
+  }
+  const { message, type, details } = cause as { message: string; type?: unknown; details?: { hint?: string }[] };
   const hint = details?.[0]?.hint;
-  return new PipelineError(
-    (type as ErrorKind | undefined) ?? 'invariant_broken',
-    `${store} was not synced: ${message}`,
-    {
-      ...(hint === undefined ? {} : { hint }),
-      cause: error,
-    },
-  );
+  return new PipelineError(isKind(type) ? type : 'invariant_broken', `${store} was not synced: ${message}`, {
+    ...(hint === undefined ? {} : { hint }),
+    cause: error,
+  });
+}
+
+function isKind(type: unknown): type is ErrorKind {
+  return typeof type === 'string' && Object.hasOwn(ERROR_KINDS, type);
 }
