@@ -155,8 +155,8 @@ describe('time and chance', () => {
 });
 
 describe('public names', () => {
-  test('the workflow types are exactly three', () => {
-    expect(Object.keys(workflows).toSorted()).toEqual(['backfillRange', 'processDay', 'syncZarr']);
+  test('the workflow types are exactly four', () => {
+    expect(Object.keys(workflows).toSorted()).toEqual(['backfillRange', 'processDay', 'scheduledBackfill', 'syncZarr']);
   });
 
   test("the program's version is the package's", () => {
