@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import type { ZarrDay } from '../../../src/core/zarr.ts';
 import { addDays } from '../../../src/core/time/day.ts';
@@ -14,7 +15,7 @@ import { ensurePython } from '../../support/python.ts';
 import { makeDay, ORIGIN, SETTINGS } from './days.ts';
 
 const KILLS = Number(process.env['REACHBACK_ZARR_KILLS'] ?? 20);
-const CHILD = join(import.meta.dirname, 'sync-child.ts');
+const CHILD = fileURLToPath(new URL('./sync-child.ts', import.meta.url));
 const WATCHER = join(import.meta.dirname, '../../support/python/zarr_watch.py');
 /** Values of a day of `makeDay`: seven times, four sensors, two dosimeters each. */
 const POSITIONS = ['lat', 'lon', 'alt', 'obQuality', 'sensor_position_x', 'sensor_position_y', 'sensor_position_z'];
