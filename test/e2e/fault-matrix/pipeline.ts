@@ -68,6 +68,9 @@ export async function playRange(env: TestWorkflowEnvironment, request: RangeRequ
     destinationAt: () => {
       throw new Error('nothing is delivered here');
     },
+    zarrStoreAt: () => {
+      throw new Error('no Zarr store here');
+    },
     log,
     today,
   };
