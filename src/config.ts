@@ -19,6 +19,8 @@ const httpUrl = z
   )
   .transform((text) => text.replace(/\/+$/, ''));
 
+const hostAndPort = z.string().regex(/^[^\s/]+:\d{1,5}$/, 'expected host:port');
+
 /** What each variable must look like. An empty variable counts as unset (UDL-7). */
 const VARIABLES = z.object({
   BASICAUTH: z
@@ -40,6 +42,8 @@ const VARIABLES = z.object({
     .string()
     .regex(/^(sqlite:|postgres(ql)?:\/\/)./, 'expected an address that begins with postgres:// or sqlite:')
     .optional(),
+  REACHBACK_METRICS: hostAndPort.optional(),
+  REACHBACK_HEALTH: hostAndPort.optional(),
   REACHBACK_PASS_WAIT_MS: z.coerce.number().int().min(1).max(300_000).default(5_000),
   REACHBACK_WAIT_INSIDE_MS: z.coerce.number().int().min(0).max(3_600_000).default(120_000),
   REACHBACK_REQUEST_TIMEOUT_MS: z.coerce.number().int().min(100).max(3_600_000).default(120_000),
@@ -63,6 +67,8 @@ const EXPECTED: Record<keyof z.infer<typeof VARIABLES>, string> = {
   TEMPORAL_NAMESPACE: 'a namespace of that server',
   REACHBACK_LEDGER_URL:
     'postgres://user:password@host:5432/database, sqlite:/path/file.db, or nothing for a file in the workspace',
+  REACHBACK_METRICS: 'host:port on which a worker serves metrics, such as 127.0.0.1:9464, or nothing',
+  REACHBACK_HEALTH: 'host:port on which a worker answers /healthz and /readyz, or nothing',
   REACHBACK_PASS_WAIT_MS: 'milliseconds before the first retry of a failed pass, 1 to 300000',
   REACHBACK_WAIT_INSIDE_MS: 'milliseconds of the longest pause that a download waits for at its place, 0 to 3600000',
   REACHBACK_REQUEST_TIMEOUT_MS: 'milliseconds for connecting and between bytes, 100 to 3600000',
@@ -89,6 +95,10 @@ export interface Environment {
   /** Whether a Temporal server of the operator's is configured; otherwise the embedded one is used. */
   readonly externalTemporal: boolean;
   readonly temporalNamespace: string;
+  /** `host:port` on which a worker serves metrics; null for nowhere. */
+  readonly metrics: string | null;
+  /** `host:port` on which a worker says that it is well; null for nowhere. */
+  readonly health: string | null;
   /** First wait after a failed pass; later ones double up to five minutes. */
   readonly passWaitMs: number;
   /** Longer pauses give the download's slot back to the engine. */
@@ -123,6 +133,8 @@ export function readEnvironment(processEnv: Readonly<Record<string, string | und
     udlBaseUrl: data.UDL_BASE_URL,
     externalTemporal: data.TEMPORAL_ADDRESS !== undefined,
     temporalNamespace: data.TEMPORAL_NAMESPACE ?? 'default',
+    metrics: data.REACHBACK_METRICS ?? null,
+    health: data.REACHBACK_HEALTH ?? null,
     passWaitMs: data.REACHBACK_PASS_WAIT_MS,
     waitInsideMs: data.REACHBACK_WAIT_INSIDE_MS,
     stateHome: stateHomeOf(variables),

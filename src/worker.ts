@@ -2,22 +2,27 @@
  * The composition root: builds the adapters, hands them to the activities and polls the workspace's task queues.
  * Runnable by itself as `node src/worker.ts …` (= `reachback worker`), and started in-process by the embedded mode.
  */
+import { hostname } from 'node:os';
 import { pathToFileURL } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
 import { DefaultLogger, makeTelemetryFilterString, Runtime, Worker } from '@temporalio/worker';
-import type { LogLevel, NativeConnection } from '@temporalio/worker';
+import type { LogLevel, NativeConnection, WorkerOptions } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { createActivities } from './activities/index.ts';
 import { openZarrStore } from './activities/zarr/index.ts';
 import type { ActivityDependencies } from './activities/dependencies.ts';
-import { taskQueues } from './core/backfill/ids.ts';
+import { queuesOf } from './core/backfill/roles.ts';
+import type { WorkerRole } from './core/backfill/roles.ts';
+import { PipelineError } from './core/errors.ts';
 import type { RateConfig } from './core/rate/config.ts';
 import type { Secret } from './core/secret.ts';
 import { dayOfMs } from './core/time/day.ts';
+import { VERSION } from './core/version.ts';
 import { loadWorkflowBundle } from './embedded/workflow-bundle.ts';
 import { createGate, createMachineStore } from './gate/index.ts';
 import type { GateStore } from './gate/index.ts';
 import { openLedger } from './ledger/index.ts';
+import { HISTOGRAM_BUCKETS, measureActivities, measureGate, showGate } from './metrics.ts';
 import { createUdlSource } from './sources/udl/index.ts';
 import { removeLeftovers } from './storage/atomic-file.ts';
 import { parseDestination } from './storage/destination.ts';
@@ -27,6 +32,8 @@ import type { Workspace } from './storage/workspace.ts';
 
 export interface WorkerSettings {
   readonly workspace: Workspace;
+  /** Which of the workspace's task queues it polls. */
+  readonly role: WorkerRole;
   readonly namespace: string;
   readonly udlBaseUrl: string;
   /** Where the ledger is; null for a file in the workspace. */
@@ -47,6 +54,8 @@ export interface WorkerSettings {
 }
 
 export interface RunningWorker {
+  /** Null while all queues are polled, otherwise what is not, in a sentence. */
+  fault(): string | null;
   /** Settles when the worker has ended; rejects when it broke. */
   readonly ended: Promise<void>;
   /** Stops polling, lets activities put down their work, closes the ledger. Idempotent. */
@@ -63,8 +72,11 @@ const STICKY_TIMEOUT = '2s';
 /**
  * Routes the SDK's own log into ours. Once per process, right before its first connection: it
  * keeps the process alive until that is closed.
+ *
+ * @param metricsAddress - `host:port` on which Prometheus finds `/metrics`; null for nowhere
+ * @throws PipelineError `config_invalid` when that address cannot be used
  */
-export function installRuntime(log: Logger): void {
+export function installRuntime(log: Logger, metricsAddress: string | null = null): void {
   const levels: Record<LogLevel, 'debug' | 'info' | 'warn' | 'error'> = {
     TRACE: 'debug',
     DEBUG: 'debug',
@@ -80,7 +92,29 @@ export function installRuntime(log: Logger): void {
   const telemetryOptions = {
     logging: { filter: makeTelemetryFilterString({ core: 'WARN', other: 'ERROR' }), forward: {} },
   };
-  Runtime.install({ logger, telemetryOptions, shutdownSignals: [] });
+  if (metricsAddress === null) {
+    Runtime.install({ logger, telemetryOptions, shutdownSignals: [] });
+    return;
+  }
+  const prometheus = {
+    bindAddress: metricsAddress,
+    countersTotalSuffix: true,
+    unitSuffix: true,
+    useSecondsForDurations: true,
+    histogramBucketOverrides: HISTOGRAM_BUCKETS,
+  };
+  try {
+    Runtime.install({
+      logger,
+      telemetryOptions: { ...telemetryOptions, metrics: { prometheus } },
+      shutdownSignals: [],
+    });
+  } catch (error) {
+    throw new PipelineError('config_invalid', `Metrics cannot be served on ${metricsAddress}: ${String(error)}.`, {
+      hint: 'Name a free address of this host with --metrics or REACHBACK_METRICS, such as 127.0.0.1:9464.',
+      cause: error,
+    });
+  }
 }
 
 /**
@@ -95,32 +129,39 @@ export async function startWorker(
   settings: WorkerSettings,
   log: Logger,
 ): Promise<RunningWorker> {
-  const { workspace, namespace } = settings;
+  const { workspace, namespace, role } = settings;
   setFlagsFromString(`--heap-growing-percent=${HEAP_GROWING_PERCENT}`);
   const resources = await openResources(settings, log);
-  const activities = createActivities(resources.deps);
-  const queues = taskQueues(workspace.name);
+  const activities = measureActivities(createActivities(resources.deps), Runtime.instance().metricMeter);
+  const queues = queuesOf(workspace.name, role);
   const common = {
     connection,
     namespace,
     activities,
+    identity: `${role}/${process.pid}@${hostname()}`,
+    // Names who did what in histories and in the web UI; tasks are not routed by it, so that versions may be mixed.
+    workerDeploymentOptions: {
+      version: { deploymentName: `reachback-${workspace.name}`, buildId: VERSION },
+      useWorkerVersioning: false,
+    },
     shutdownGraceTime: '1s',
     shutdownForceTime: STOP_FORCE_TIME,
     maxHeartbeatThrottleInterval: HEARTBEAT_EVERY,
     defaultHeartbeatThrottleInterval: HEARTBEAT_EVERY,
   } as const;
-  const workflowBundle = await loadWorkflowBundle();
-  const workers = await Promise.all([
-    Worker.create({
-      ...common,
-      taskQueue: queues.main,
-      workflowBundle,
-      stickyQueueScheduleToStartTimeout: STICKY_TIMEOUT,
-      maxConcurrentActivityTaskExecutions: 16,
-    }),
-    Worker.create({ ...common, taskQueue: queues.download, maxConcurrentActivityTaskExecutions: 64 }),
-    Worker.create({ ...common, taskQueue: queues.build, maxConcurrentActivityTaskExecutions: settings.builds }),
-  ]);
+  const create = async (taskQueue: string | undefined, own: Partial<WorkerOptions>): Promise<Worker[]> =>
+    taskQueue === undefined ? [] : [await Worker.create({ ...common, taskQueue, ...own })];
+  const workers = (
+    await Promise.all([
+      create(queues.main, {
+        ...(queues.main !== undefined && { workflowBundle: await loadWorkflowBundle() }),
+        stickyQueueScheduleToStartTimeout: STICKY_TIMEOUT,
+        maxConcurrentActivityTaskExecutions: 16,
+      }),
+      create(queues.download, { maxConcurrentActivityTaskExecutions: 64 }),
+      create(queues.build, { maxConcurrentActivityTaskExecutions: settings.builds }),
+    ])
+  ).flat();
   // When one worker ends, for whatever reason, the others must not go on alone.
   const runs = workers.map((worker) =>
     worker.run().finally(() => {
@@ -136,6 +177,10 @@ export async function startWorker(
   ended.catch(() => undefined);
   return {
     ended,
+    fault() {
+      const idle = workers.find((worker) => worker.getState() !== 'RUNNING');
+      return idle ? `the worker of ${idle.options.taskQueue} is ${idle.getState()}` : null;
+    },
     async stop() {
       for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
       await ended;
@@ -147,18 +192,26 @@ async function openResources(
   settings: WorkerSettings,
   log: Logger,
 ): Promise<{ deps: ActivityDependencies; close(): Promise<void> }> {
-  const { workspace } = settings;
-  await Promise.all([workspace.downloads, workspace.products].map((folder) => removeLeftovers(folder)));
-  const { ledger, telemetry } = await openLedger({
+  const { workspace, role } = settings;
+  // Only where nobody else may be writing.
+  if (role !== 'build') {
+    await Promise.all([workspace.downloads, workspace.products].map((folder) => removeLeftovers(folder)));
+  }
+  const { ledger, telemetry: exporter } = await openLedger({
     workspace,
     url: settings.ledgerUrl,
     onNotice: (notice) => log.warn(notice),
   });
+  // The file has one writer, the holder of the workspace's lock; it writes what builders elsewhere noted with its own next row.
+  const telemetry = role === 'build' ? { flush: () => Promise.resolve() } : exporter;
   // A telemetry file that cannot be carried on is refused before any work.
   await telemetry.flush();
   const { udlBaseUrl: baseUrl, token, threads, requestTimeoutMs } = settings;
   const source = token === null ? null : createUdlSource({ baseUrl, token, threads, requestTimeoutMs });
-  const gate = createGate({ config: settings.pacing, ...(token && { store: gateStore(settings, token, log) }) });
+  const meter = Runtime.instance().metricMeter;
+  const store = token && { store: gateStore(settings, token, log) };
+  const gate = measureGate(createGate({ config: settings.pacing, ...store }), meter);
+  const endShow = source ? showGate(gate, meter) : () => undefined;
   const today = (): string => dayOfMs(Date.now());
   const destinations = rememberDestinations(settings.s3);
   const deps: ActivityDependencies = {
@@ -176,6 +229,7 @@ async function openResources(
   return {
     deps,
     async close() {
+      endShow();
       await source?.close();
       destinations.close();
       await gate.close();

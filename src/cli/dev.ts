@@ -11,7 +11,8 @@ import { openOwnSession, openServerSession } from './support/session.ts';
 import { findToken } from './support/token.ts';
 
 type Flags = flags.PacingFlags &
-  flags.OutputFlags & {
+  flags.OutputFlags &
+  flags.WatchFlags & {
     readonly workspace: string;
     readonly worker: boolean;
     readonly port?: number;
@@ -33,10 +34,11 @@ export function addDevCommand(program: Command, context: CliContext, end: (code:
     .option('--ui-port <n>', 'port of the web UI (default: a free one)', flags.portNumber);
   addAwsRegionFlag(command);
   flags.addPacingFlags(command);
+  flags.addWatchFlags(command);
   flags.addOutputFlags(command);
   command.action(async (given: Flags) => {
     const { environment } = context;
-    const log = createLogger(given.verbose, given.json === true, context.remark);
+    const log = createLogger(given.verbose, given.json === true || given.logFormat === 'json', context.remark);
     const workspace = await openWorkspace({ dir: given.workspace, cwd: context.cwd });
     const ports = {
       shared: true,
@@ -46,7 +48,8 @@ export function addDevCommand(program: Command, context: CliContext, end: (code:
     const awsRegion = given.awsRegion ?? null;
     const token = given.worker ? await findToken(context, awsRegion) : null;
     const interrupts = listenForInterrupts(() => context.remark('Stopping.'));
-    const worker = { environment, token, awsRegion, pacing: flags.pacingOf(given, environment) };
+    const metrics = given.metrics ?? environment.metrics;
+    const worker = { environment, token, awsRegion, metrics, pacing: flags.pacingOf(given, environment) };
     const session = given.worker
       ? await openOwnSession(workspace, worker, context.commandLine, log, ports)
       : await openServerSession(workspace, environment, context.commandLine, ports);

@@ -98,6 +98,29 @@ export function portNumber(text: string): number {
   return value;
 }
 
+/** `9464` or `127.0.0.1:9464`. */
+export function listenAddress(text: string): string {
+  const [, host = '127.0.0.1', port = ''] = /^(?:(.+):)?(\d{1,5})$/.exec(text) ?? [];
+  if (port === '' || Number(port) > 65_535) throw new InvalidArgumentError('expected a port, or host:port.');
+  return `${host}:${port}`;
+}
+
+export interface WatchFlags {
+  readonly metrics?: string;
+  readonly logFormat: 'text' | 'json';
+}
+
+/** How a process that stays up is watched by other programs. */
+export function addWatchFlags(command: Command): Command {
+  return command
+    .option(
+      '--metrics <port>',
+      'serve metrics for Prometheus on this port of 127.0.0.1, or on host:port',
+      listenAddress,
+    )
+    .addOption(new Option('--log-format <format>', 'of the log on stderr').choices(['text', 'json']).default('text'));
+}
+
 export function addRangeFlags(command: Command): Command {
   return addProductFlags(
     command

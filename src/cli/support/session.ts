@@ -5,6 +5,7 @@
 import type { Logger } from 'pino';
 import { ReachbackClient } from '../../client.ts';
 import type { Environment } from '../../config.ts';
+import type { WorkerRole } from '../../core/backfill/roles.ts';
 import { PipelineError } from '../../core/errors.ts';
 import type { RateConfig } from '../../core/rate/config.ts';
 import type { Secret } from '../../core/secret.ts';
@@ -43,6 +44,10 @@ export interface WorkerFlags {
   readonly token: Secret | null;
   readonly pacing: RateConfig;
   readonly builds?: number;
+  /** Default: all. */
+  readonly role?: WorkerRole;
+  /** `host:port` for Prometheus; null or absent for nowhere. */
+  readonly metrics?: string | null;
   /** Of `--aws-region`. */
   readonly awsRegion: string | null;
 }
@@ -65,7 +70,7 @@ export async function openOwnSession(
   const server = await openServerSession(workspace, flags.environment, commandLine, ports);
   try {
     const lock = await lockWorker(workspace, commandLine);
-    installRuntime(log);
+    installRuntime(log, flags.metrics);
     const connection = await connectLocal(server.address);
     const worker = await startWorker(connection, workerSettings(workspace, 'default', flags, commandLine), log);
     const broken = worker.ended.then(() => new Promise<never>(() => undefined));
@@ -185,9 +190,9 @@ export async function openClientSession(
 }
 
 export function workerSettings(workspace: Workspace, namespace: string, flags: WorkerFlags, commandLine: string) {
-  const { environment, token, pacing, builds = 1, awsRegion } = flags;
+  const { environment, token, pacing, builds = 1, role = 'all', awsRegion } = flags;
   const { ledgerUrl, udlBaseUrl, requestTimeoutMs, threads, stateHome } = environment;
-  const own = { token, pacing, builds, s3: s3Settings(environment, awsRegion), stateHome, commandLine };
+  const own = { role, token, pacing, builds, s3: s3Settings(environment, awsRegion), stateHome, commandLine };
   return { workspace, namespace, ledgerUrl, udlBaseUrl, requestTimeoutMs, threads, ...own };
 }
 

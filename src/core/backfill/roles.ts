@@ -1,0 +1,16 @@
+/** What a worker process of a workspace does. */
+import { taskQueues } from './ids.ts';
+
+/**
+ * `all`: everything, on one machine. `download`: all but builds; one for a workspace, as only one process may pass the gate.
+ * `build`: builds alone; any number, on any host that sees the workspace's folder.
+ */
+export const WORKER_ROLES = ['all', 'download', 'build'] as const;
+export type WorkerRole = (typeof WORKER_ROLES)[number];
+
+/** The task queues that a role polls. */
+export function queuesOf(workspace: string, role: WorkerRole): Partial<ReturnType<typeof taskQueues>> {
+  const { main, download, build } = taskQueues(workspace);
+  if (role === 'build') return { build };
+  return role === 'download' ? { main, download } : { main, download, build };
+}

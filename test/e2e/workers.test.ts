@@ -1,0 +1,133 @@
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startPostgres } from '../ledger/postgres-server.ts';
+import type { PostgresServer } from '../ledger/postgres-server.ts';
+import { createPlace, filesBelow, isAlive, runArgs, waitUntil } from './harness.ts';
+
+let postgres: PostgresServer;
+beforeAll(async () => {
+  postgres = await startPostgres();
+});
+afterAll(() => postgres.remove());
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+/** Sum of a metric over its tags, of those lines that contain `having`. */
+function valueOf(metrics: string, name: string, having = ''): number {
+  const lines = metrics.split('\n').filter((line) => line.split(/[ {]/)[0] === name && line.includes(having));
+  return lines.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
+}
+
+const FAST = ['--max-concurrent-requests', '16', '--initial-rate', '1000', '--max-rate', '1000'];
+
+test('a download worker and two build workers, one of them killed in the middle of a build: every day once; metrics, health, SIGTERM', async () => {
+  const place = await createPlace({ tiny: true });
+  const env = { REACHBACK_LEDGER_URL: (await postgres.newSchema()).reveal() };
+  const at = ['--workspace', place.workspace];
+  const dev = place.start(['dev', '--no-worker', ...at], env);
+  await waitUntil('the server', () => dev.output().includes('web UI'));
+
+  const port = await freePort();
+  const startDownloads = () =>
+    place.start(
+      [
+        'worker',
+        '--role',
+        'download',
+        ...at,
+        ...FAST,
+        '--metrics',
+        String(port),
+        '--health',
+        '0',
+        '--log-format',
+        'json',
+        '--json',
+        '-v',
+      ],
+      env,
+    );
+  const downloads = startDownloads();
+  const doomed = place.start(['worker', '--role', 'build', ...at], { ...env, REACHBACK_CRASH_POINT: 'cdf-renamed' });
+  const builder = place.start(['worker', '--role', 'build', ...at], env);
+  for (const worker of [downloads, doomed, builder]) {
+    await waitUntil('polling', () => /polling|"ready"/.test(worker.output()));
+  }
+  const [, health = ''] = /"health":"([^"]+)"/.exec(downloads.output()) ?? [];
+  for (const path of ['healthz', 'readyz']) {
+    const answer = await fetch(`http://${health}/${path}`);
+    expect([answer.status, await answer.text()]).toEqual([200, 'ok\n']);
+  }
+
+  const run = await place.run(runArgs(place, '2025-09-01', '2025-09-05', '--concurrency', '3'), env);
+  expect(run.stdout).toMatch(/planned=5 downloaded=5 processed=5 uploaded=5 .* failed=0/);
+  expect(run.code).toBe(0);
+  // SAFE-6: the killed one had built a day; the other took it up without a second file or row.
+  await doomed.ended;
+  expect(doomed.child.signalCode).toBe('SIGKILL');
+  expect(filesBelow(place.delivered).filter((path) => path.endsWith('.cdf'))).toHaveLength(5);
+  expect(filesBelow(place.workspace).filter((path) => path.endsWith('.tmp'))).toEqual([]);
+  const telemetry = readFileSync(join(place.workspace, 'downloads/download_telemetry.csv'), 'utf8');
+  for (const status of ['DOWNLOADED', 'PROCESSED', 'UPLOADED']) {
+    expect(telemetry.match(new RegExp(`,${status},`, 'g'))).toHaveLength(5);
+  }
+
+  const metrics = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+  const { requests } = place.simulator.stats();
+  expect(valueOf(metrics, 'reachback_requests_total')).toBe(requests);
+  expect(valueOf(metrics, 'reachback_answers_total', 'outcome="success"')).toBe(requests);
+  expect(valueOf(metrics, 'reachback_gate_wait_seconds_count')).toBe(requests);
+  expect(valueOf(metrics, 'reachback_stage_attempts_total', 'stage="download"')).toBe(5);
+  expect(valueOf(metrics, 'reachback_records_total')).toBeGreaterThan(0);
+  expect(valueOf(metrics, 'reachback_bytes_total', 'kind="download"')).toBeGreaterThan(0);
+  expect(metrics).toContain('reachback_gate_rate');
+  expect(metrics).toContain('temporal_activity_schedule_to_start_latency_seconds');
+  expect(metrics).not.toContain('Basic ');
+
+  // SIGTERM in the middle of a download: handed over within 20 s, and the next worker asks only for what is missing.
+  place.simulator.setFaults({ rules: [{ fault: { kind: 'latency' as const, ms: 120 } }] });
+  const second = place.start(runArgs(place, '2025-10-01', '2025-10-01'), env);
+  await waitUntil('requests', () => place.simulator.stats().requests > requests + 60);
+  const before = Date.now();
+  downloads.child.kill('SIGTERM');
+  expect((await downloads.ended).code).toBe(0);
+  expect(Date.now() - before).toBeLessThan(20_000);
+  expect(isAlive(downloads.pid)).toBe(false);
+  for (const line of (await downloads.ended).stderr.split('\n')) {
+    if (line !== '' && !line.startsWith('Stopping')) expect(JSON.parse(line)).toHaveProperty('level');
+  }
+  startDownloads();
+  expect((await second.ended).code).toBe(0);
+  expect(place.simulator.stats().repeatedAnswers).toBeLessThanOrEqual(16);
+  builder.child.kill('SIGTERM');
+  expect((await builder.ended).code).toBe(0);
+}, 300_000);
+
+test('several workers need a ledger for several: a SQLite file is refused, and a second download worker too', async () => {
+  const place = await createPlace({ tiny: true });
+  for (const role of ['build', 'download']) {
+    const ended = await place.run(['worker', '--role', role, '--workspace', place.workspace]);
+    expect(ended).toMatchObject({ code: 2, stderr: expect.stringContaining('REACHBACK_LEDGER_URL=postgres://') });
+  }
+  const taken = createServer();
+  await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
+  const { port } = taken.address() as AddressInfo;
+  const dev = place.start(['dev', '--workspace', place.workspace]);
+  await waitUntil('dev', () => dev.output().includes('web UI'));
+  const second = await place.run(['worker', '--workspace', place.workspace]);
+  expect(second).toMatchObject({ code: 2, stderr: expect.stringContaining('is in use by process') });
+  dev.child.kill('SIGTERM');
+  await dev.ended;
+  const metrics = await place.run(['dev', '--workspace', place.workspace, '--metrics', String(port)]);
+  taken.close();
+  expect(metrics).toMatchObject({ code: 2, stderr: expect.stringContaining(`127.0.0.1:${port}`) });
+}, 120_000);
