@@ -1,5 +1,6 @@
 /** Two answers over HTTP for whoever watches a worker: `/healthz` (it runs) and `/readyz` (it runs and reaches its server). */
 import { createServer } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { PipelineError } from './core/errors.ts';
 
@@ -28,12 +29,12 @@ export async function serveHealth(
     if (path === '/healthz') return checks.worker();
     return path === '/readyz' ? (checks.worker() ?? (await checks.server())) : undefined;
   };
-  const server = createServer((request, response) => {
-    void faultOf(request.url ?? '').then((fault) => {
-      response.writeHead(fault === undefined ? 404 : fault === null ? 200 : 503, { 'content-type': 'text/plain' });
-      response.end(`${fault === undefined ? 'ask for /healthz or /readyz' : (fault ?? 'ok')}\n`);
-    });
-  });
+  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const fault = await faultOf(request.url ?? '');
+    response.writeHead(fault === undefined ? 404 : fault === null ? 200 : 503, { 'content-type': 'text/plain' });
+    response.end(`${fault === undefined ? 'ask for /healthz or /readyz' : (fault ?? 'ok')}\n`);
+  };
+  const server = createServer((request, response) => void answer(request, response));
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) => {
       const { host, port } = address;

@@ -45,10 +45,10 @@ export function measureActivities(activities: Activities, meter: MetricMeter): A
     };
   return {
     ...activities,
-    downloadWindow: measured('download', activities.downloadWindow),
-    countRecords: measured('count', activities.countRecords),
-    buildCdf: measured('build', activities.buildCdf),
-    uploadProduct: measured('upload', activities.uploadProduct),
+    downloadWindow: measured('download', (attempt) => activities.downloadWindow(attempt)),
+    countRecords: measured('count', (attempt) => activities.countRecords(attempt)),
+    buildCdf: measured('build', (attempt) => activities.buildCdf(attempt)),
+    uploadProduct: measured('upload', (attempt) => activities.uploadProduct(attempt)),
   };
 }
 
