@@ -9,6 +9,7 @@ import { benchPacing } from './cases/pacing.ts';
 import { benchPlan } from './cases/plan.ts';
 import { benchRange } from './cases/range.ts';
 import { benchWrite } from './cases/write.ts';
+import { benchZarr } from './cases/zarr.ts';
 import { figure, table } from './support/figures.ts';
 import type { Figure } from './support/figures.ts';
 import { Ground } from './support/ground.ts';
@@ -21,6 +22,7 @@ const CASES: Readonly<Record<string, (ground: Ground) => Promise<Figure[]>>> = {
   build: benchBuild,
   write: benchWrite,
   plan: benchPlan,
+  zarr: benchZarr,
   ledger: benchLedger,
   pacing: benchPacing,
   range: benchRange,
