@@ -31,6 +31,8 @@ describe('configuration', () => {
       udlBaseUrl: 'https://unifieddatalibrary.com',
       externalTemporal: false,
       temporalNamespace: 'default',
+      metrics: null,
+      health: null,
       passWaitMs: 5_000,
       waitInsideMs: 120_000,
       stateHome: '/home/someone/.local/state',
