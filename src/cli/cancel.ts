@@ -10,6 +10,7 @@ export function addCancelCommand(program: Command, context: CliContext, end: (co
   addSteerFlags(
     program
       .command('cancel')
+      .summary('stop the range and its running days now')
       .description('Stop the range and its running days now. Finished slices are kept for the next run.'),
   ).action(async (range: string | undefined, given: SteerFlags) => {
     await onRange(context, given, range, async (_session, handle) => {

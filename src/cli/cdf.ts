@@ -17,7 +17,10 @@ interface DiffFlags {
 
 /** `reachback cdf dump|validate|diff`: CDF files for people, whoever wrote them. */
 export function addCdfCommand(program: Command, context: CliContext, end: (code: ExitCode) => void): void {
-  const cdf = program.command('cdf').description('Look at, check and compare CDF files of any writer.');
+  const cdf = program
+    .command('cdf')
+    .summary('look at, check and compare CDF files of any writer')
+    .description('Look at, check and compare CDF files of any writer.');
   cdf
     .command('dump')
     .description('What a file holds: header, attributes, variables and the first values of each.')

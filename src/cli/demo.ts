@@ -26,6 +26,7 @@ const EMPTY_DAY = parseDay('2025-09-03');
 export function addDemoCommand(program: Command, context: CliContext, end: (code: ExitCode) => void): void {
   program
     .command('demo')
+    .summary('four simulated days, download to delivery, on this machine')
     .description(
       'Backfill four simulated days, three of them full-size, with an embedded server and delivery to a folder.',
     )

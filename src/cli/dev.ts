@@ -24,6 +24,7 @@ type Flags = flags.PacingFlags &
 export function addDevCommand(program: Command, context: CliContext, end: (code: ExitCode) => void): void {
   const command = program
     .command('dev')
+    .summary('keep a server, its web UI and a worker up for a workspace')
     .description(
       'Keep the Temporal server, its web UI and a worker up for a workspace. While it runs, "reachback run" with the same\n' +
         'workspace uses it and may be left and attached again.',

@@ -19,6 +19,7 @@ interface Flags {
 export function addExplainCommand(program: Command, context: CliContext, end: (code: ExitCode) => void): void {
   program
     .command('explain')
+    .summary('how a day came to what it is, with every request that failed and every hash')
     .description(
       'How a day came to what it is: attempts, requests that failed or had to wait and what followed, slices, the downloaded\n' +
         'file, counts, products, uploads, with every hash. Reads only.',

@@ -8,7 +8,10 @@ import type { SteerFlags } from './support/steer.ts';
 /** `reachback finish`: ends a range in good order. */
 export function addFinishCommand(program: Command, context: CliContext, end: (code: ExitCode) => void): void {
   addSteerFlags(
-    program.command('finish').description('Let running days drain, then end the range with what it has.'),
+    program
+      .command('finish')
+      .summary('let running days drain, then end the range with what it has')
+      .description('Let running days drain, then end the range with what it has.'),
   ).action(async (range: string | undefined, given: SteerFlags) => {
     await onRange(context, given, range, async (session, handle) => {
       await session.client.finish(handle);

@@ -43,6 +43,7 @@ const CAUSE_TEXT: Record<GapCause, string> = {
 export function addGapsCommand(program: Command, context: CliContext, end: (code: ExitCode) => void): void {
   program
     .command('gaps')
+    .summary('intervals without data, and why')
     .description(
       'Intervals without data and their cause: absent at the source, no data yet, not downloaded yet, failed, short (fewer\n' +
         'records than a share of the nominal number). From what the ledger knows; reads only.',

@@ -15,7 +15,10 @@ interface Flags {
 
 /** `reachback ledger check|decisions`: the database itself, and the rules by which days are decided. */
 export function addLedgerCommand(program: Command, context: CliContext, end: (code: ExitCode) => void): void {
-  const ledger = program.command('ledger').description('The database of a workspace, and the rules that use it.');
+  const ledger = program
+    .command('ledger')
+    .summary('the database of a workspace, and the rules that use it')
+    .description('The database of a workspace, and the rules that use it.');
   ledger
     .command('check')
     .description(

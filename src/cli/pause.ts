@@ -7,7 +7,12 @@ import type { SteerFlags } from './support/steer.ts';
 
 /** `reachback pause`: no new days start. */
 export function addPauseCommand(program: Command, context: CliContext, end: (code: ExitCode) => void): void {
-  addSteerFlags(program.command('pause').description('Start no new days; running ones drain. "resume" goes on.'))
+  addSteerFlags(
+    program
+      .command('pause')
+      .summary('start no new days; running ones drain')
+      .description('Start no new days; running ones drain. "resume" goes on.'),
+  )
     .option('--reason <text>', 'shown to everyone who looks at the range')
     .action(async (range: string | undefined, given: SteerFlags & { reason?: string }) => {
       await onRange(context, given, range, async (session, handle) => {

@@ -26,6 +26,7 @@ type Flags = VerifyFlags & flags.PacingFlags & flags.OutputFlags & { readonly dr
 export function addRepairCommand(program: Command, context: CliContext, end: (code: ExitCode) => void): void {
   const command = program
     .command('repair')
+    .summary('make again what is missing or damaged, and nothing else')
     .description(
       'Verify, then make again what is missing or other than it was, and nothing else: a broken product is built from its\n' +
         'download, a broken download is asked for again, a broken upload is delivered again. What is replaced is kept below\n' +

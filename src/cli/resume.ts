@@ -10,6 +10,7 @@ export function addResumeCommand(program: Command, context: CliContext, end: (co
   addSteerFlags(
     program
       .command('resume')
+      .summary("end a pause, yours or the source's")
       .description("End a pause, yours or the source's; after an incident one request probes the source."),
   ).action(async (range: string | undefined, given: SteerFlags) => {
     await onRange(context, given, range, async (session, handle) => {

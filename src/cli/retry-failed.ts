@@ -13,6 +13,7 @@ export function addRetryFailedCommand(program: Command, context: CliContext, end
   addSteerFlags(
     program
       .command('retry-failed')
+      .summary('try the failed days of an open range again')
       .description(
         'Try failed days of an open range again; what they had finished is kept. (For a range that has ended: run … --retry-failed.)',
       ),

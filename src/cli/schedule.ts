@@ -53,6 +53,7 @@ tries them again while they are in its range. A run that the source stopped stay
 export function addScheduleCommand(program: Command, context: CliContext, end: (code: ExitCode) => void): void {
   const group = program
     .command('schedule')
+    .summary('runs that the server starts by itself')
     .description(
       'Runs that the Temporal server starts by itself. Needs a server that stays up: your own, or "reachback dev".',
     )

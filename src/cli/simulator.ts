@@ -10,6 +10,7 @@ const MAIN = fileURLToPath(new URL('../../simulator/main.ts', import.meta.url));
 export function addSimulatorCommand(program: Command, _context: CliContext, end: (code: ExitCode) => void): void {
   program
     .command('simulator')
+    .summary('the bundled stand-in of the source')
     .description('Run the bundled UDL stand-in on 127.0.0.1; flags are its own: reachback simulator -- --help')
     .allowUnknownOption()
     .argument('[flags...]', 'passed on to the simulator')

@@ -39,6 +39,7 @@ interface Status {
 export function addStatusCommand(program: Command, context: CliContext, end: (code: ExitCode) => void): void {
   program
     .command('status')
+    .summary('what runs, what is done and what failed in a workspace')
     .description('What runs, what is done and what failed in a workspace. Reads only.')
     .option('--workspace <dir>', 'the workspace (or an --output-dir)', './data')
     .option('--json', 'print as JSON')

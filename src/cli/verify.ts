@@ -28,6 +28,7 @@ export interface VerifyFlags {
 export function addVerifyCommand(program: Command, context: CliContext, end: (code: ExitCode) => void): void {
   const command = program
     .command('verify')
+    .summary('compare every file and upload with what is recorded')
     .description(
       'Compare every file of the workspace with its recorded size and hash, and look at every upload once (HEAD): is it there,\n' +
         'as large as it was, with the hash that the destination keeps. --deep reads the uploads too. Exit code 1 when\n' +

@@ -12,7 +12,12 @@ import { countersLine, failureLines } from './support/summary.ts';
 
 /** `reachback watch`: follows an open range; leaving does not stop it. */
 export function addWatchCommand(program: Command, context: CliContext, end: (code: ExitCode) => void): void {
-  addSteerFlags(program.command('watch').description('Follow an open range. "q" or Ctrl-C leaves; the range goes on.'))
+  addSteerFlags(
+    program
+      .command('watch')
+      .summary('follow an open range')
+      .description('Follow an open range. "q" or Ctrl-C leaves; the range goes on.'),
+  )
     .option('--json', 'one JSON object per look')
     .action(async (range: string | undefined, given: SteerFlags & { json?: boolean }) => {
       const interrupts = listenForInterrupts(() => undefined);

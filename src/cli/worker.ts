@@ -40,6 +40,7 @@ const SERVER_ANSWERS_MS = 3_000;
 export function addWorkerCommand(program: Command, context: CliContext, end: (code: ExitCode) => void): void {
   const command = program
     .command('worker')
+    .summary('run a worker against a server that is there')
     .description(
       'Run a worker of a workspace against an existing Temporal server: TEMPORAL_ADDRESS, or "reachback dev --no-worker"\n' +
         "of the same workspace. Token, paths and pacing are the worker's. SIGTERM hands its work over within 20 seconds.",

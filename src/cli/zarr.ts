@@ -27,7 +27,10 @@ interface LookFlags {
 
 /** `reachback zarr sync|verify|rebuild|info`: years of products in one Zarr store. */
 export function addZarrCommand(program: Command, context: CliContext, end: End): void {
-  const zarr = program.command('zarr').description('Keep a Zarr store of all products, for xarray and zarr-python.');
+  const zarr = program
+    .command('zarr')
+    .summary('a Zarr store of all products, for xarray and zarr-python')
+    .description('Keep a Zarr store of all products, for xarray and zarr-python.');
   addWriting(
     zarr,
     'sync',
