@@ -28,6 +28,7 @@ const VARIABLES = z.object({
     .regex(/^[\x20-\x7e\t]+$/, 'expected one line of plain ASCII, as an HTTP header carries it')
     .optional(),
   SECRET_ARN_UDL: z.string().regex(/^\S+$/, 'expected one word').optional(),
+  SLACK_WEBHOOK_URL: httpUrl.optional(),
   AWS_ENDPOINT_URL_S3: httpUrl.optional(),
   AWS_ENDPOINT_URL: httpUrl.optional(),
   AWS_REGION: z.string().optional(),
@@ -58,6 +59,7 @@ const VARIABLES = z.object({
 const EXPECTED: Record<keyof z.infer<typeof VARIABLES>, string> = {
   BASICAUTH: 'the Authorization value for the UDL, such as "Basic …"',
   SECRET_ARN_UDL: 'the ARN of a secret in AWS Secrets Manager that holds the UDL token',
+  SLACK_WEBHOOK_URL: 'the https:// address of an incoming webhook of Slack, or nothing for no notifications',
   AWS_ENDPOINT_URL_S3: 'the address of an S3 server, or nothing for Amazon S3',
   AWS_ENDPOINT_URL: 'the address of a server for all AWS services, or nothing for Amazon',
   AWS_REGION: 'an AWS region, such as eu-central-1',
@@ -77,13 +79,15 @@ const EXPECTED: Record<keyof z.infer<typeof VARIABLES>, string> = {
 };
 
 /** Variables that hold secrets: their values never appear in an error text. */
-const SECRETS = new Set(['BASICAUTH', 'REACHBACK_LEDGER_URL']);
+const SECRETS = new Set(['BASICAUTH', 'REACHBACK_LEDGER_URL', 'SLACK_WEBHOOK_URL']);
 
 export interface Environment {
   /** The UDL's Authorization value, null when none is set. */
   readonly token: Secret | null;
   /** Where the ledger is; null for a file in the workspace. May hold a password. */
   readonly ledgerUrl: Secret | null;
+  /** Where operators are told of failures, itself a secret; null for nowhere. */
+  readonly slackWebhook: Secret | null;
   /** Where AWS Secrets Manager keeps the token when `token` is null (UDL-7); null for nowhere. */
   readonly secretArn: string | null;
   /** An S3 server other than Amazon's; null for Amazon's. */
@@ -127,6 +131,7 @@ export function readEnvironment(processEnv: Readonly<Record<string, string | und
   return Object.freeze({
     token: data.BASICAUTH === undefined ? null : new Secret(data.BASICAUTH),
     ledgerUrl: data.REACHBACK_LEDGER_URL === undefined ? null : new Secret(data.REACHBACK_LEDGER_URL),
+    slackWebhook: data.SLACK_WEBHOOK_URL === undefined ? null : new Secret(data.SLACK_WEBHOOK_URL),
     secretArn: data.SECRET_ARN_UDL ?? null,
     s3Endpoint: data.AWS_ENDPOINT_URL_S3 ?? data.AWS_ENDPOINT_URL ?? null,
     awsRegion: data.AWS_REGION ?? data.AWS_DEFAULT_REGION ?? null,

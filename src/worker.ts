@@ -14,6 +14,7 @@ import type { ActivityDependencies } from './activities/dependencies.ts';
 import { queuesOf } from './core/backfill/roles.ts';
 import type { WorkerRole } from './core/backfill/roles.ts';
 import { PipelineError } from './core/errors.ts';
+import type { ProductSlug } from './core/product.ts';
 import type { RateConfig } from './core/rate/config.ts';
 import type { Secret } from './core/secret.ts';
 import { dayOfMs } from './core/time/day.ts';
@@ -21,8 +22,12 @@ import { VERSION } from './core/version.ts';
 import { loadWorkflowBundle } from './embedded/workflow-bundle.ts';
 import { createGate, createMachineStore } from './gate/index.ts';
 import type { GateStore } from './gate/index.ts';
+import type { Alert } from './core/report/alert-text.ts';
+import type { AlertStore } from './ledger/alerts.ts';
 import { openLedger } from './ledger/index.ts';
 import { HISTOGRAM_BUCKETS, measureActivities, measureGate, showGate } from './metrics.ts';
+import { createNotifier } from './notify/notifier.ts';
+import type { Notifier } from './notify/notifier.ts';
 import { createUdlSource } from './sources/udl/index.ts';
 import { removeLeftovers } from './storage/atomic-file.ts';
 import { parseDestination } from './storage/destination.ts';
@@ -51,6 +56,10 @@ export interface WorkerSettings {
   /** Builds at once. */
   readonly builds: number;
   readonly s3: S3Settings;
+  /** Where operators are told of failures; null for nowhere. */
+  readonly slackWebhook: Secret | null;
+  /** The product that `commandLine` backfills; null for a worker that does whatever comes. */
+  readonly commandOfProduct: ProductSlug | null;
 }
 
 export interface RunningWorker {
@@ -214,7 +223,9 @@ async function openResources(
   const endShow = source ? showGate(gate, meter) : () => undefined;
   const today = (): string => dayOfMs(Date.now());
   const destinations = rememberDestinations(settings.s3);
+  const notifier = openNotifier(settings, ledger, log);
   const deps: ActivityDependencies = {
+    ...(notifier && { notifier }),
     workspace,
     ledger,
     telemetry,
@@ -234,6 +245,7 @@ async function openResources(
       destinations.close();
       await gate.close();
       await telemetry.flush();
+      await notifier?.close();
       await ledger.close();
     },
   };
@@ -252,6 +264,25 @@ function rememberDestinations(s3: S3Settings): { at(uri: string): Destination; c
       for (const destination of known.values()) destination.close();
     },
   };
+}
+
+function openNotifier(settings: WorkerSettings, store: AlertStore, log: Logger): Notifier | null {
+  const { slackWebhook: webhook, token, ledgerUrl } = settings;
+  if (webhook === null) {
+    log.warn('SLACK_WEBHOOK_URL is not set: nobody is told of failures');
+    return null;
+  }
+  const secrets = [token, ledgerUrl].filter((secret) => secret !== null);
+  return createNotifier({ store, webhook, secrets, command: (alert) => commandAfter(alert, settings), log });
+}
+
+/** What the operator runs once the cause of an alert is gone. */
+function commandAfter({ product, phase }: Alert, { commandLine, commandOfProduct, workspace }: WorkerSettings): string {
+  if (product !== commandOfProduct) {
+    return `reachback ${phase === 'stop' ? 'resume' : 'retry-failed'} --workspace ${workspace.root}`;
+  }
+  const retries = phase === 'stop' || commandLine.includes('--retry-failed');
+  return retries ? commandLine : `${commandLine} --retry-failed`;
 }
 
 function gateStore(

@@ -15,6 +15,7 @@ const LAYERS = [
   'formats',
   'gate',
   'ledger',
+  'notify',
   'products',
   'sources',
   'storage',

@@ -26,6 +26,7 @@ describe('configuration', () => {
       token: null,
       ledgerUrl: null,
       secretArn: null,
+      slackWebhook: null,
       s3Endpoint: null,
       awsRegion: null,
       udlBaseUrl: 'https://unifieddatalibrary.com',
@@ -93,6 +94,7 @@ describe('configuration', () => {
   test.for([
     'BASICAUTH',
     'SECRET_ARN_UDL',
+    'SLACK_WEBHOOK_URL',
     'AWS_REGION',
     'AWS_ENDPOINT_URL_S3',
     'UDL_BASE_URL',
@@ -126,6 +128,16 @@ describe('configuration', () => {
     expect(error.message).toContain(`${name} is "${value}"`);
     expect(`${error.message} ${error.hint}`).toContain(expected);
     expect(inspect(error, { depth: 9, showHidden: true })).not.toContain(TOKEN.slice(6));
+  });
+
+  test('TRACK-15: the address of a webhook is a secret: not in the error about it, not in what is printed', async () => {
+    const folder = await temporaryFolder();
+    const error = errorOf(() => readEnvironment({ SLACK_WEBHOOK_URL: 'hooks.example/T0/secret-part' }, folder));
+    expect(error).toMatchObject({ kind: 'config_invalid', hint: expect.stringContaining('SLACK_WEBHOOK_URL') });
+    expect(inspect(error, { depth: 9, showHidden: true })).not.toContain('secret-part');
+    const { slackWebhook } = readEnvironment({ SLACK_WEBHOOK_URL: 'https://hooks.example/T0/secret-part' }, folder);
+    expect(slackWebhook?.reveal()).toBe('https://hooks.example/T0/secret-part');
+    expect(inspect(slackWebhook, { showHidden: true })).not.toContain('secret-part');
   });
 
   test('a .env that cannot be read is an error that names it, without its content', async () => {

@@ -4,6 +4,7 @@ import type { ObjectStore } from '../formats/zarr/index.ts';
 import type { Gate } from '../gate/index.ts';
 import type { Ledger, StageAttempt } from '../ledger/ledger.ts';
 import type { Stage } from '../core/backfill/types.ts';
+import type { Notifier } from '../notify/notifier.ts';
 import type { UdlSource } from '../sources/udl/index.ts';
 import type { Destination } from '../storage/destination.ts';
 import type { Workspace } from '../storage/workspace.ts';
@@ -23,6 +24,8 @@ export interface ActivityDependencies {
   readonly destinationAt: (uri: string) => Destination;
   /** The place of a Zarr store at a URI such as `file:///dir/reach.zarr`. */
   readonly zarrStoreAt: (uri: string) => ObjectStore;
+  /** Hears what stops a run and that it goes on; absent where nobody is to be told. */
+  readonly notifier?: Pick<Notifier, 'stopped' | 'wentOn'>;
   readonly log: Logger;
   /** Today's UTC date, `YYYY-MM-DD`. */
   readonly today: () => string;

@@ -3,7 +3,9 @@
  * work under a temporary name, fsync, rename, manifest, ledger row, telemetry. Arguments and results stay small.
  * They must not decide what a day needs (that is `src/core/backfill`) nor retry (the engine does).
  */
+import { ApplicationFailure } from '@temporalio/common';
 import { isPipelineError } from '../core/errors.ts';
+import type { ErrorKind } from '../core/errors.ts';
 import { buildCdf } from './build-cdf.ts';
 import { countRecords } from './count-records.ts';
 import type { ActivityDependencies } from './dependencies.ts';
@@ -13,7 +15,7 @@ import { planRange } from './plan-range.ts';
 import { createTellOfPause } from './long-pause.ts';
 import { recordDay } from './record-day.ts';
 import type { PlanRequest, PlanResult } from '../core/backfill/types.ts';
-import type { Activities } from './types.ts';
+import type { Activities, DayAttempt, StageResult } from './types.ts';
 import { uploadProduct } from './upload-product.ts';
 import * as zarr from './zarr/index.ts';
 
@@ -21,14 +23,14 @@ export function createActivities(deps: ActivityDependencies): Activities {
   const tellOfPause = createTellOfPause(deps.log);
   return {
     planRange: (request) => withHeartbeat(() => planWithGate(deps, request)),
-    downloadWindow: (attempt) => downloadWindow(deps, attempt, tellOfPause),
-    countRecords: (attempt) => countRecords(deps, attempt),
-    buildCdf: (attempt) => buildCdf(deps, attempt),
-    uploadProduct: (attempt) => uploadProduct(deps, attempt),
     planZarr: (request) => zarr.planZarr(deps, request),
     syncZarrDays: (batch) => zarr.syncZarrDays(deps, batch),
     prepareZarrRebuild: (store) => zarr.prepareZarrRebuild(deps, store),
     finishZarrRebuild: (store) => zarr.finishZarrRebuild(deps, store),
+    downloadWindow: tellingOfStops(deps, (attempt) => downloadWindow(deps, attempt, tellOfPause)),
+    countRecords: tellingOfStops(deps, (attempt) => countRecords(deps, attempt)),
+    buildCdf: tellingOfStops(deps, (attempt) => buildCdf(deps, attempt)),
+    uploadProduct: tellingOfStops(deps, (attempt) => uploadProduct(deps, attempt)),
     recordDay: (attempt) => withHeartbeat(() => recordDay(deps, attempt)),
     closeIncident: (incident) =>
       withHeartbeat(async () => {
@@ -44,6 +46,28 @@ export function createActivities(deps: ActivityDependencies): Activities {
       }),
   };
 }
+
+type StageActivity = (attempt: DayAttempt) => Promise<StageResult>;
+
+/** What stops a whole run is told to operators, and that it goes on. */
+function tellingOfStops({ notifier }: ActivityDependencies, stage: StageActivity): StageActivity {
+  if (notifier === undefined) return stage;
+  return async (attempt) => {
+    const { product, day } = attempt.input;
+    try {
+      const result = await stage(attempt);
+      notifier.wentOn(product);
+      return result;
+    } catch (error) {
+      const cause = error instanceof ApplicationFailure ? (error.type ?? '') : '';
+      if (STOPS_TOLD.has(cause)) notifier.stopped({ product, day, cause, detail: (error as Error).message });
+      throw error;
+    }
+  };
+}
+
+/** A gate held by another process is told to whoever started the second one, at once. */
+const STOPS_TOLD = new Set(['auth_rejected', 'source_aborted', 'disk_full'] satisfies ErrorKind[] as string[]);
 
 /**
  * A plan with something to download takes the gate first: when another process has it, the range ends before it began

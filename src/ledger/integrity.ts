@@ -19,6 +19,9 @@ const TABLES = [
   'generation_dates',
   'input_files',
   'telemetry_exports',
+  'alerts',
+  'alert_days',
+  'outbox',
 ] as const satisfies (keyof LedgerTables)[];
 
 /** Findings of one kind that are told one by one. */

@@ -3,6 +3,7 @@ import type { Generated } from 'kysely';
 import type { Profile, Stage } from '../core/backfill/types.ts';
 import type { CheckState } from '../core/records/source-check.ts';
 import type { Day } from '../core/time/day.ts';
+import type { AlertPhase } from '../core/report/alert-text.ts';
 import type { ArtifactKind, SliceStatus, TelemetryStatus } from './ledger.ts';
 import type { Phase } from './reports.ts';
 
@@ -180,6 +181,43 @@ interface ZarrDaysTable {
   synced_at: string;
 }
 
+/** Failures of one cause; at most one is open for a (product, phase, cause). */
+interface AlertsTable {
+  id: string;
+  product: string;
+  phase: AlertPhase;
+  cause: string;
+  /** What the first failure said. */
+  detail: string | null;
+  /** Days that ever belonged to it. */
+  days: number;
+  opened_at: string;
+  announced_at: string | null;
+  closed_at: string | null;
+}
+
+/** Days that are failed for the cause of an open alert; a day whose retry is under way stays. */
+interface AlertDaysTable {
+  product: string;
+  day: Day;
+  phase: AlertPhase;
+  destination: string;
+  alert: string;
+}
+
+/** Messages to be sent, at least once each. */
+interface OutboxTable {
+  id: Generated<number>;
+  alert: string;
+  kind: 'opens' | 'closes';
+  body: string;
+  tries: number;
+  due_at: string;
+  claimed_until: string | null;
+  sent_at: string | null;
+  last_error: string | null;
+}
+
 export interface LedgerTables {
   attempts: AttemptsTable;
   slices: SlicesTable;
@@ -194,4 +232,7 @@ export interface LedgerTables {
   slice_days: SliceDaysTable;
   request_failures: RequestFailuresTable;
   zarr_days: ZarrDaysTable;
+  alerts: AlertsTable;
+  alert_days: AlertDaysTable;
+  outbox: OutboxTable;
 }

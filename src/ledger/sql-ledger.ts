@@ -1,6 +1,8 @@
 /** The ledger over any Kysely database: puts its parts together. */
 import type { Kysely } from 'kysely';
 import { createAdoption } from './adopt.ts';
+import { createAlertStore } from './alerts.ts';
+import type { AlertStore } from './alerts.ts';
 import { createArtifactStore } from './artifacts.ts';
 import { createAttemptWriter } from './attempts.ts';
 import { readDayFacts } from './day-facts.ts';
@@ -15,8 +17,8 @@ import type { TelemetryLog } from './telemetry-log.ts';
 import { createZarrRecords } from './zarr-days.ts';
 import { workspacePaths } from './workspace-paths.ts';
 
-/** Everything a ledger offers: what the pipeline writes, what reports read, what the telemetry CSV is made from. */
-export type SqlLedger = Ledger & LedgerReports & TelemetryLog;
+/** Everything a ledger offers: what the pipeline writes, what reports read, what the telemetry CSV and messages are made from. */
+export type SqlLedger = Ledger & LedgerReports & TelemetryLog & AlertStore;
 
 export interface SqlLedgerOptions {
   readonly db: Kysely<LedgerTables>;
@@ -40,6 +42,7 @@ export function createSqlLedger({ db, root, now, disconnect }: SqlLedgerOptions)
     ...createSqlReports(db, paths),
     ...createTelemetryLog(db, paths),
     ...createZarrRecords({ db, paths, now }),
+    ...createAlertStore(db, now),
     dayFacts: (product, first, last, destination) => readDayFacts(db, paths, { product, first, last, destination }),
     async close() {
       if (closed) return;

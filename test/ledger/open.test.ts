@@ -57,6 +57,8 @@ describe('opening', () => {
       .filter(({ name }) => !/^(sqlite|kysely)_/.test(name));
     expect(tables.map(({ strict }) => strict)).toEqual(tables.map(() => 1));
     expect(tables.map(({ name }) => name).toSorted()).toEqual([
+      'alert_days',
+      'alerts',
       'artifacts',
       'attempts',
       'counts',
@@ -64,11 +66,13 @@ describe('opening', () => {
       'deliveries',
       'generation_dates',
       'input_files',
+      'outbox',
       'request_failures',
       'slice_days',
       'slices',
       'source_checks',
       'telemetry_exports',
+      'zarr_days',
     ]);
     expect(raw.pragma('journal_mode', { simple: true })).toBe('wal');
     expect(raw.prepare('select name from kysely_migration').pluck().all()).toEqual(Object.keys(MIGRATIONS));
@@ -187,6 +191,7 @@ test('TRACK-16: a ledger from before the comparisons with the source is upgraded
   const raw = new Database(workspaceIn(root).ledgerPath);
   raw.exec(`drop index slices_poor; drop table source_checks; alter table slices drop column outside;
     drop table day_states; drop table slice_days; drop table request_failures;
+    drop table zarr_days; drop table outbox; drop table alert_days; drop table alerts;
     delete from kysely_migration where name >= '0002'`);
   raw.close();
   const after = await openIn(root);

@@ -7,6 +7,7 @@ import { Secret } from '../../src/core/secret.ts';
 import { openLedger, openLedgerForReading, openLedgerIfAny } from '../../src/ledger/index.ts';
 import { openPostgresLedger } from '../../src/ledger/postgres.ts';
 import type { SqlLedger } from '../../src/ledger/sql-ledger.ts';
+import { describeAlerts } from './alerts-contract.ts';
 import { describeLedger } from './contract.ts';
 import type { LedgerFactory } from './contract.ts';
 import { describeZarrRecords } from './zarr-contract.ts';
@@ -27,6 +28,8 @@ const open: LedgerFactory = async (root, now) => {
 };
 describeLedger('PostgreSQL', open);
 describeZarrRecords('PostgreSQL', open);
+
+describeAlerts('PostgreSQL', open);
 
 function workspaceIn(root: string) {
   return { root, ledgerPath: join(root, 'reachback.db'), telemetryFile: join(root, 'download_telemetry.csv') };

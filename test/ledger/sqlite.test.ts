@@ -1,6 +1,7 @@
 import { openSqliteLedger } from '../../src/ledger/sqlite.ts';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
+import { describeAlerts } from './alerts-contract.ts';
 import { describeLedger } from './contract.ts';
 import type { LedgerFactory } from './contract.ts';
 import { describeZarrRecords } from './zarr-contract.ts';
@@ -13,3 +14,4 @@ const open: LedgerFactory = async (root, now) => {
 
 describeLedger('SQLite', open);
 describeZarrRecords('SQLite', open);
+describeAlerts('SQLite', open);

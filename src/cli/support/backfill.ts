@@ -91,7 +91,13 @@ export async function runBackfill(context: CliContext, command: BackfillCommand)
       const workspace = await openWorkspace(command.workspace);
       session = await openOwnSession(
         workspace,
-        { environment: context.environment, token, pacing: command.pacing, awsRegion: command.awsRegion },
+        {
+          environment: context.environment,
+          token,
+          pacing: command.pacing,
+          awsRegion: command.awsRegion,
+          product: productSlug(command.product),
+        },
         context.commandLine,
         log,
         command.ports,

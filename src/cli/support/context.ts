@@ -25,7 +25,7 @@ export function createContext(): CliContext {
   lendAwsVariables(environment, process.env);
   return {
     environment,
-    secrets: [environment.token, environment.ledgerUrl].filter((secret) => secret !== null),
+    secrets: [environment.token, environment.ledgerUrl, environment.slackWebhook].filter((secret) => secret !== null),
     cwd: process.cwd(),
     commandLine: ['reachback', ...process.argv.slice(2)].join(' '),
     interactive: process.stdin.isTTY && process.stdout.isTTY,

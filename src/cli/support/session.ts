@@ -7,6 +7,7 @@ import { ReachbackClient } from '../../client.ts';
 import type { Environment } from '../../config.ts';
 import type { WorkerRole } from '../../core/backfill/roles.ts';
 import { PipelineError } from '../../core/errors.ts';
+import type { ProductSlug } from '../../core/product.ts';
 import type { RateConfig } from '../../core/rate/config.ts';
 import type { Secret } from '../../core/secret.ts';
 import { startEmbedded } from '../../embedded/index.ts';
@@ -50,6 +51,8 @@ export interface WorkerFlags {
   readonly metrics?: string | null;
   /** Of `--aws-region`. */
   readonly awsRegion: string | null;
+  /** What the command itself backfills; absent for one that serves whatever comes. */
+  readonly product?: ProductSlug;
 }
 
 /** Ports of the embedded server, free ones by default, and whether other commands of the workspace may use it. */
@@ -191,9 +194,10 @@ export async function openClientSession(
 
 export function workerSettings(workspace: Workspace, namespace: string, flags: WorkerFlags, commandLine: string) {
   const { environment, token, pacing, builds = 1, role = 'all', awsRegion } = flags;
-  const { ledgerUrl, udlBaseUrl, requestTimeoutMs, threads, stateHome } = environment;
+  const { ledgerUrl, udlBaseUrl, requestTimeoutMs, threads, stateHome, slackWebhook } = environment;
   const own = { role, token, pacing, builds, s3: s3Settings(environment, awsRegion), stateHome, commandLine };
-  return { workspace, namespace, ledgerUrl, udlBaseUrl, requestTimeoutMs, threads, ...own };
+  const notices = { slackWebhook, commandOfProduct: flags.product ?? null };
+  return { workspace, namespace, ledgerUrl, udlBaseUrl, requestTimeoutMs, threads, ...own, ...notices };
 }
 
 /** Refuses to start work that nobody would do. @throws PipelineError `config_invalid` with the command that helps */

@@ -4,10 +4,12 @@ import * as initial from './0001-initial.ts';
 import * as sourceChecks from './0002-source-checks.ts';
 import * as rollUps from './0003-roll-ups.ts';
 import * as zarrDays from './0004-zarr-days.ts';
+import * as notifications from './0005-notifications.ts';
 
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0001-initial': { up: initial.up },
   '0002-source-checks': { up: sourceChecks.up },
   '0003-roll-ups': { up: rollUps.up },
   '0004-zarr-days': { up: zarrDays.up },
+  '0005-notifications': { up: notifications.up },
 };
