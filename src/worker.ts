@@ -5,6 +5,7 @@
 import { hostname } from 'node:os';
 import { pathToFileURL } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
+import { ApplicationFailure } from '@temporalio/common';
 import { DefaultLogger, makeTelemetryFilterString, Runtime, Worker } from '@temporalio/worker';
 import type { LogLevel, NativeConnection, WorkerOptions } from '@temporalio/worker';
 import type { Logger } from 'pino';
@@ -13,7 +14,7 @@ import { openZarrStore } from './activities/zarr/index.ts';
 import type { ActivityDependencies } from './activities/dependencies.ts';
 import { queuesOf } from './core/backfill/roles.ts';
 import type { WorkerRole } from './core/backfill/roles.ts';
-import { PipelineError } from './core/errors.ts';
+import { ERROR_KINDS, PipelineError } from './core/errors.ts';
 import type { ProductSlug } from './core/product.ts';
 import type { RateConfig } from './core/rate/config.ts';
 import type { Secret } from './core/secret.ts';
@@ -96,7 +97,10 @@ export function installRuntime(log: Logger, metricsAddress: string | null = null
   };
   const logger = new DefaultLogger('WARN', ({ level, message, meta }) => {
     // Two of our three workers have no workflows on purpose.
-    if (!message.startsWith('No workflows registered')) log[levels[level]]({ ...meta }, message);
+    if (message.startsWith('No workflows registered')) return;
+    // What has a kind was told where it happened, in words for people.
+    const known = message === 'Activity failed' && hasKind(meta?.['error']);
+    log[known ? 'debug' : levels[level]]({ ...meta }, message);
   });
   const telemetryOptions = {
     logging: { filter: makeTelemetryFilterString({ core: 'WARN', other: 'ERROR' }), forward: {} },
@@ -124,6 +128,11 @@ export function installRuntime(log: Logger, metricsAddress: string | null = null
       cause: error,
     });
   }
+}
+
+function hasKind(error: unknown): boolean {
+  const type = error instanceof ApplicationFailure ? error.type : undefined;
+  return typeof type === 'string' && Object.hasOwn(ERROR_KINDS, type);
 }
 
 /**

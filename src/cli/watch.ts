@@ -6,6 +6,7 @@ import { followRange } from './support/follow.ts';
 import { listenForInterrupts } from './support/interrupts.ts';
 import { listenForKey } from './support/keys.ts';
 import { createLiveView } from './support/live-view.ts';
+import { dayLinesOf } from './support/read-ledger.ts';
 import { addSteerFlags, onRange } from './support/steer.ts';
 import type { SteerFlags } from './support/steer.ts';
 import { countersLine, failureLines } from './support/summary.ts';
@@ -24,12 +25,14 @@ export function addWatchCommand(program: Command, context: CliContext, end: (cod
       const key = context.interactive ? listenForKey('q') : null;
       const leave = key ? AbortSignal.any([interrupts.signal, key.signal]) : interrupts.signal;
       try {
-        await onRange(context, given, range, async (session, handle, { name }) => {
+        await onRange(context, given, range, async (session, handle, located) => {
           const mode = given.json === true ? 'json' : context.interactive ? 'bars' : 'lines';
-          const view = createLiveView(mode, context.print);
-          const followed = await followRange(session, name ?? '', handle, view.show, leave, false).finally(() =>
-            view.end(),
-          );
+          const { product } = await session.client.progress(handle);
+          const dayLines = dayLinesOf(context, located, product);
+          const view = createLiveView(mode, context.print, { dayLines, hint: '  q leaves; the range goes on' });
+          const workspace = located.name ?? '';
+          const following = followRange(session, workspace, handle, view.show, leave, false, view.away);
+          const followed = await following.finally(() => view.end());
           if (followed.end === 'finished') {
             for (const line of failureLines(followed.result)) context.print(line);
             context.print(countersLine(followed.result));

@@ -8,8 +8,6 @@ import { productSlug } from '../../core/product.ts';
 import { PipelineError } from '../../core/errors.ts';
 import type { RateConfig } from '../../core/rate/config.ts';
 import type { Day } from '../../core/time/day.ts';
-import { openLedgerIfAny } from '../../ledger/index.ts';
-import type { DayLine } from '../../ledger/reports.ts';
 import { parseDestination } from '../../storage/destination.ts';
 import { readEmbeddedInfo } from '../../storage/embedded-file.ts';
 import { locateWorkspace, openWorkspace } from '../../storage/workspace.ts';
@@ -29,7 +27,9 @@ import { followRange } from './follow.ts';
 import type { FollowEnd } from './follow.ts';
 import { listenForInterrupts } from './interrupts.ts';
 import type { Interrupts } from './interrupts.ts';
+import { listenForKey } from './keys.ts';
 import { createLiveView } from './live-view.ts';
+import { dayLinesOf } from './read-ledger.ts';
 import { openClientSession, openOwnSession, requireWorkers } from './session.ts';
 import type { Session } from './session.ts';
 import { askAboutFailedDays } from './ask.ts';
@@ -160,29 +160,50 @@ async function overSession(
   }
   const engagement = await engageRange(session, input, command.attach);
   if (output.json !== true) announce(context, session, engagement);
-  const view = createLiveView(output.json === true ? 'json' : context.interactive ? 'bars' : 'lines', context.remark);
-  let end: FollowEnd;
+  const end = await followToEnd(context, command, { session, located, engagement, interrupts });
+  if (end === 'waits') return EXIT.failed;
+  const code = await conclude(context, command, located, session, engagement, end);
+  return interrupts.code() ?? code;
+}
+
+interface Followed {
+  readonly session: Session;
+  readonly located: LocatedWorkspace;
+  readonly engagement: Engagement;
+  readonly interrupts: Interrupts;
+}
+
+/** Shows the range until it is over, asking what to do when nothing but failed days is left. */
+async function followToEnd(context: CliContext, command: BackfillCommand, followed: Followed) {
+  const { session, located, interrupts } = followed;
+  const { handle } = followed.engagement;
+  const { client } = session;
+  const json = command.output.json === true;
+  const onTerminal = context.interactive && !json;
+  const view = createLiveView(json ? 'json' : onTerminal ? 'bars' : 'lines', context.remark, {
+    dayLines: dayLinesOf(context, located, productSlug(command.product)),
+    hint: session.owned ? '  Ctrl-C stops in good order' : '  q leaves; the range goes on',
+  });
   for (;;) {
+    const key = onTerminal && !session.owned ? listenForKey('q') : null;
+    const leave = key ? AbortSignal.any([interrupts.signal, key.signal]) : interrupts.signal;
+    let end: FollowEnd;
     try {
-      end = await followRange(session, workspace, engagement.handle, view.show, interrupts.signal);
+      end = await followRange(session, located.name ?? '', handle, view.show, leave, true, view.away);
     } finally {
+      key?.dispose();
       view.end();
     }
-    if (end.end !== 'only_failed') break;
-    const choice =
-      context.interactive && output.json !== true ? await askAboutFailedDays(end.progress, session) : 'finish';
+    if (end.end !== 'only_failed') return end;
+    const choice = onTerminal ? await askAboutFailedDays(end.progress, session) : 'finish';
     if (choice === 'leave' || (choice === 'finish' && !session.owned && !context.interactive)) {
       context.remark(
         `${end.progress.failedDays} failed days wait for 24 hours: reachback retry-failed, or reachback finish.`,
       );
-      return EXIT.failed;
+      return 'waits';
     }
-    await (choice === 'retry'
-      ? session.client.retryFailedDays(engagement.handle)
-      : session.client.finish(engagement.handle));
+    await (choice === 'retry' ? client.retryFailedDays(handle) : client.finish(handle));
   }
-  const code = await conclude(context, command, located, session, engagement, end);
-  return interrupts.code() ?? code;
 }
 
 async function conclude(
@@ -206,7 +227,7 @@ async function conclude(
   }
   if (end.end !== 'finished') throw new PipelineError('invariant_broken', `A range cannot conclude as ${end.end}.`);
   const { result } = end;
-  const days = await dayLines(context, located, command);
+  const days = await dayLinesOf(context, located, productSlug(command.product))(command.first, command.last);
   const exitCode = exitCodeOfResult(result);
   const receipt = receiptOf(await readGateReport(located.gateFile), result.runId);
   if (command.output.json === true) {
@@ -222,17 +243,6 @@ async function conclude(
   }
   await command.beforeClose?.(session);
   return exitCode;
-}
-
-/** The days of the range as the ledger has them, when it is on this machine. */
-async function dayLines(context: CliContext, located: LocatedWorkspace, command: BackfillCommand): Promise<DayLine[]> {
-  const ledger = await openLedgerIfAny(located, { url: context.environment.ledgerUrl });
-  if (ledger === null) return [];
-  try {
-    return await ledger.dayLines({ product: productSlug(command.product), first: command.first, last: command.last });
-  } finally {
-    await ledger.close();
-  }
 }
 
 function exitCodeOfPause(pause: RangePause | null): ExitCode {

@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import { lendAwsVariables, readEnvironment } from '../../config.ts';
 import type { Environment } from '../../config.ts';
 import type { Secret } from '../../core/secret.ts';
+import { writeAbove } from './screen.ts';
 
 export interface CliContext {
   readonly environment: Environment;
@@ -29,8 +30,8 @@ export function createContext(): CliContext {
     cwd: process.cwd(),
     commandLine: ['reachback', ...process.argv.slice(2)].join(' '),
     interactive: process.stdin.isTTY && process.stdout.isTTY,
-    print: (text) => void process.stdout.write(`${text}\n`),
-    remark: (text) => void process.stderr.write(`${text}\n`),
+    print: (text) => writeAbove(process.stdout, text),
+    remark: (text) => writeAbove(process.stderr, text),
   };
 }
 

@@ -22,10 +22,13 @@ export type FollowEnd =
 
 /** A server that does not answer for this long is given up; a restart of the embedded one takes a few seconds. */
 const SERVER_PATIENCE_MS = 60_000;
+/** A server of the operator's may be away for an upgrade: nothing is lost by waiting, and leaving is a key away. */
+const FOREIGN_SERVER_PATIENCE_MS = 15 * 60_000;
 
 /**
  * @param show - gets a fresh view about twice a second
  * @param leave - aborts when the operator stops watching; the range goes on
+ * @param away - told each time that the server did not answer, and for how long by now
  * @param decides - whether to come back when the range waits for a decision; otherwise it is followed to its end
  */
 export async function followRange(
@@ -35,6 +38,7 @@ export async function followRange(
   show: (view: RangeView) => void,
   leave: AbortSignal,
   decides = true,
+  away: (ms: number) => void = () => undefined,
 ): Promise<FollowEnd> {
   const ending = new AbortController();
   const over = ending.signal;
@@ -44,13 +48,16 @@ export async function followRange(
     leave.addEventListener('abort', () => resolve({ end: 'left' }), { once: true });
   });
   result.catch(() => undefined);
+  let seenMs = performance.now();
   const poll = async (): Promise<FollowEnd> => {
     for (;;) {
       const view = await lookFor(LOOK_PATIENCE_MS, look(session, workspace, handle));
       const silent = view === null ? await session.whySilent() : null;
       if (silent) throw silent;
       if (over.aborted) return { end: 'left' };
-      if (view) {
+      if (!view) away(performance.now() - seenMs);
+      else {
+        seenMs = performance.now();
         show(view);
         const { progress } = view;
         const idle = progress.running.length === 0;
@@ -78,7 +85,8 @@ async function resultOf(session: Session, handle: RangeHandle, over: AbortSignal
     } catch (error) {
       if (error instanceof WorkflowFailedError) throw rangeFailed(handle, error);
       awaySinceMs ??= performance.now();
-      const givenUp = performance.now() - awaySinceMs > SERVER_PATIENCE_MS;
+      const patienceMs = session.owned ? SERVER_PATIENCE_MS : FOREIGN_SERVER_PATIENCE_MS;
+      const givenUp = performance.now() - awaySinceMs > patienceMs;
       if (!(error instanceof ServiceError) || givenUp) throw error;
       if (over.aborted) return { end: 'left' };
       await new Promise((resolve) => setTimeout(resolve, 1_000));

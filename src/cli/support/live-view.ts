@@ -1,37 +1,123 @@
 /**
  * How a run shows itself while it goes: a bar per running day on a terminal, plain lines elsewhere, JSON lines with --json.
  */
-import logUpdate from 'log-update';
+import { styleText } from 'node:util';
 import type { DayActivity } from '../../client.ts';
 import { estimatedMinutesLeft } from '../../core/report/range-details.ts';
+import type { Day } from '../../core/time/day.ts';
+import type { DayLine } from '../../ledger/reports.ts';
+import { calendarLines, dayStates, legend, visibleDays } from './calendar.ts';
+import type { Paint } from './calendar.ts';
 import type { RangeView } from './follow.ts';
+import { clearScreen, drawScreen } from './screen.ts';
 import { formatBar, formatBytes, formatCount } from './format.ts';
 
 export interface LiveView {
   readonly show: (view: RangeView) => void;
+  /** The server has not answered for so long. */
+  readonly away: (ms: number) => void;
   /** Frees the terminal: the summary says what the last view did. */
   readonly end: () => void;
 }
 
+/** What a terminal shows besides the range itself. */
+export interface ScreenOptions {
+  /** Days as the ledger has them; absent where there is none at hand. */
+  readonly dayLines?: (first: Day, last: Day) => Promise<readonly DayLine[]>;
+  /** The last line, such as which key leaves. */
+  readonly hint?: string;
+}
+
 /** @param mode - `bars` on a terminal, `lines` for logs and pipes, `json` for programs, `none` for silence */
-export function createLiveView(mode: 'bars' | 'lines' | 'json' | 'none', write: (line: string) => void): LiveView {
+export function createLiveView(
+  mode: 'bars' | 'lines' | 'json' | 'none',
+  write: (line: string) => void,
+  screen: ScreenOptions = {},
+): LiveView {
+  const nothing = { away: () => undefined, end: () => undefined };
   switch (mode) {
     case 'bars':
-      return { show: (view) => logUpdate(renderBars(view)), end: () => logUpdate.clear() };
+      return screenView(screen);
     case 'lines':
       return lineView(write);
     case 'json':
-      return { show: (view) => write(JSON.stringify({ type: 'progress', ...view })), end: () => undefined };
+      return { ...nothing, show: (view) => write(JSON.stringify({ type: 'progress', ...view })) };
     case 'none':
-      return { show: () => undefined, end: () => undefined };
+      return { ...nothing, show: () => undefined };
   }
 }
 
-const BAR_WIDTH = 24;
+const LEDGER_EVERY_MS = 2_000;
+/** Rows for everything but the calendar. */
+const OTHER_ROWS = 14;
+const MOST_MONTHS = 24;
+const FAILURES_SHOWN = 3;
 
-export function renderBars(view: RangeView): string {
-  return [headline(view), ...view.days.map(dayLine), ...pauseLines(view)].join('\n');
+/** Colours unless the terminal or NO_COLOR says otherwise. */
+const paintForTerminal: Paint = (text, colour) => styleText(colour, text, { stream: process.stdout });
+
+function screenView({ dayLines, hint }: ScreenOptions): LiveView {
+  let lines: readonly DayLine[] = [];
+  let readMs = -Infinity;
+  let latest: RangeView | null = null;
+  const draw = (extra: readonly string[]): void => {
+    if (!latest) return;
+    const size = { columns: process.stdout.columns || 80, rows: process.stdout.rows || 24 };
+    const below = hint === undefined ? extra : [...extra, paintForTerminal(hint, 'gray')];
+    drawScreen([renderScreen(latest, lines, size, Date.now(), paintForTerminal), ...below].join('\n'));
+  };
+  return {
+    show(view) {
+      latest = view;
+      if (dayLines && performance.now() - readMs > LEDGER_EVERY_MS) {
+        readMs = performance.now();
+        const { first, last } = visibleDays(view.progress, MOST_MONTHS);
+        dayLines(first, last).then(
+          (read) => (lines = read),
+          // The ledger is an addition: what the range says stands without it.
+          () => undefined,
+        );
+      }
+      draw([]);
+    },
+    away: (ms) => draw([`  ${awayText(ms)}`]),
+    end: clearScreen,
+  };
 }
+
+function awayText(ms: number): string {
+  return `The server has not answered for ${Math.round(ms / 1_000)} s; trying on.`;
+}
+
+/** All of the screen but its last lines; no line is wider than the terminal. */
+export function renderScreen(
+  view: RangeView,
+  lines: readonly DayLine[],
+  { columns, rows }: { readonly columns: number; readonly rows: number },
+  nowMs: number,
+  paint: Paint,
+): string {
+  const cut = (line: string): string => (line.length > columns ? `${line.slice(0, Math.max(1, columns - 1))}…` : line);
+  const { progress, days } = view;
+  const months = Math.min(MOST_MONTHS, rows - OTHER_ROWS - days.length);
+  const calendar: string[] = [];
+  if (months > 0 && columns >= 48) {
+    const { first, last } = visibleDays(progress, months);
+    calendar.push(...calendarLines(dayStates(progress, lines), first, last, paint), legend(paint));
+  }
+  const failures = progress.recentFailures
+    .slice(-FAILURES_SHOWN)
+    .map(({ day, stage, message, kind }) => `  ${day} ${stage}: ${message} (${kind})`);
+  return [
+    cut(headline(view)),
+    ...calendar,
+    ...days.map((day) => cut(dayLine(day))),
+    ...pauseLines(view, nowMs).map((line) => paint(cut(line), 'yellow')),
+    ...failures.map((line) => paint(cut(line), 'red')),
+  ].join('\n');
+}
+
+const BAR_WIDTH = 24;
 
 function headline({ progress }: RangeView): string {
   const { totals } = progress;
@@ -64,17 +150,22 @@ function dayLine({ day, stage, heartbeat, attempt, lastFailure, nextTryAt }: Day
   return `  ${day}  ${formatBar(share, BAR_WIDTH)}  ${parts.filter(Boolean).join(' · ')}`;
 }
 
-function pauseLines({ progress }: RangeView): string[] {
+/** @param nowMs - for how long a pause still lasts */
+function pauseLines({ progress }: RangeView, nowMs?: number): string[] {
   if (progress.pause) return [`  paused by the ${progress.pause.by}: ${progress.pause.reason}`];
   // Absent in the answers of ranges whose worker is of an earlier version.
   const { cooldown } = progress as Partial<RangeView['progress']>;
-  return cooldown ? [`  waiting until ${cooldown.until.slice(0, 19)}Z: ${cooldown.why}`] : [];
+  if (!cooldown) return [];
+  const left = nowMs === undefined ? Number.NaN : Math.max(0, Math.ceil((Date.parse(cooldown.until) - nowMs) / 1_000));
+  const countdown = Number.isNaN(left) ? '' : ` (${left} s left)`;
+  return [`  waiting until ${cooldown.until.slice(0, 19)}Z${countdown}: ${cooldown.why}`];
 }
 
 /** One line when something changed that a log should keep: a day's stage, counts, pause. Every 30 s a sign of life. */
 function lineView(write: (line: string) => void): LiveView {
   let lastHead = '';
   let lastLifeMs = 0;
+  let lastAwayMs = 0;
   const stages = new Map<string, string>();
   return {
     show(view) {
@@ -95,6 +186,10 @@ function lineView(write: (line: string) => void): LiveView {
         lastHead = head;
         lastLifeMs = Date.now();
       }
+    },
+    away(ms) {
+      if (Date.now() - lastAwayMs > 30_000) write(awayText(ms));
+      lastAwayMs = Date.now() - lastAwayMs > 30_000 ? Date.now() : lastAwayMs;
     },
     end: () => undefined,
   };

@@ -1,10 +1,11 @@
 /** A command that looks into the ledger: found, opened without ever writing to it, closed again. */
 import { InvalidArgumentError } from 'commander';
 import { PipelineError } from '../../core/errors.ts';
+import type { Day } from '../../core/time/day.ts';
 import { parseProductSlug } from '../../core/product.ts';
 import type { ProductSlug } from '../../core/product.ts';
 import { openLedgerIfAny } from '../../ledger/index.ts';
-import type { LedgerReports } from '../../ledger/reports.ts';
+import type { DayLine, LedgerReports } from '../../ledger/reports.ts';
 import { locateWorkspace } from '../../storage/workspace.ts';
 import type { LocatedWorkspace } from '../../storage/workspace.ts';
 import type { CliContext } from './context.ts';
@@ -37,4 +38,21 @@ export function product(text: string): ProductSlug {
   } catch (error) {
     throw new InvalidArgumentError((error as Error).message);
   }
+}
+
+/** Reads days of a workspace, of one product when it is named; none where there is no ledger yet. */
+export function dayLinesOf(
+  { environment }: CliContext,
+  located: LocatedWorkspace,
+  product?: ProductSlug,
+): (first: Day, last: Day) => Promise<DayLine[]> {
+  return async (first, last) => {
+    const ledger = await openLedgerIfAny(located, { url: environment.ledgerUrl });
+    if (ledger === null) return [];
+    try {
+      return await ledger.dayLines({ first, last, ...(product !== undefined && { product }) });
+    } finally {
+      await ledger.close();
+    }
+  };
 }

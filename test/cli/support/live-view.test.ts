@@ -1,7 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { createLiveView, renderBars } from '../../../src/cli/support/live-view.ts';
+import { createLiveView, renderScreen } from '../../../src/cli/support/live-view.ts';
+import type { RangeView } from '../../../src/cli/support/follow.ts';
 import { parseDay } from '../../../src/core/time/day.ts';
 import { DAY, activity, progress, totals } from './views.ts';
+
+/** Too narrow for a calendar, wide enough for every line. */
+const renderBars = (view: RangeView): string =>
+  renderScreen(view, [], { columns: 500, rows: 1 }, Date.parse('2025-11-21T05:00:00Z'), (text) => text);
 
 const SECOND = parseDay('2025-09-02');
 const EMPTY = '░'.repeat(24);
