@@ -33,7 +33,7 @@ import { addWatchCommand } from './watch.ts';
 import { addWorkerCommand } from './worker.ts';
 import { addZarrCommand } from './zarr.ts';
 
-const COMMANDS = [
+export const COMMANDS = [
   addRunCommand,
   addDownloadCommand,
   addProcessCommand,

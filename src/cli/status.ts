@@ -137,15 +137,37 @@ function timeLeft(progress: RangeProgress): string {
 
 function rangeLines(status: Status): string[] {
   if (status.ranges.length === 0) return ['Nothing runs.'];
-  return status.ranges.map(({ workflowId, progress }) => {
-    if (!progress) return `${workflowId}: open, but no worker answers`;
-    const next =
-      progress.state === 'NeedsAttention' || progress.state === 'Paused'
-        ? ' → reachback resume, retry-failed or finish'
-        : ' → reachback watch';
-    const { pause, cooldown } = progress;
-    const waits = cooldown ? ` (until ${cooldown.until.slice(0, 19)}Z: ${cooldown.why})` : '';
-    const why = pause ? ` (${pause.reason})` : waits;
-    return `${workflowId}: ${progress.state}${why}, ${progress.settledDays}/${progress.totalDays} days settled, ${progress.failedDays} failed${timeLeft(progress)}${next}`;
+  return status.ranges.flatMap(({ workflowId, progress }) => {
+    const place = `--workspace ${status.workspace}`;
+    if (!progress) {
+      return [
+        `${workflowId}: open, but no worker answers`,
+        `  → reachback worker ${place}   (or repeat its run command)`,
+      ];
+    }
+    const counts = `${progress.settledDays}/${progress.totalDays} days settled, ${progress.failedDays} failed${timeLeft(progress)}`;
+    const { words, verbs } = waitsFor(progress);
+    return [
+      `${workflowId}: ${progress.state}${words === '' ? '' : ` (${words})`}, ${counts}`,
+      ...(progress.elsewhere.length > 0
+        ? [
+            `  ${progress.elsewhere.length} days wait for another range that does them: ${progress.elsewhere.slice(0, 5).join(', ')}`,
+          ]
+        : []),
+      ...verbs.map((verb) => `  → reachback ${verb} '${workflowId}' ${place}`),
+    ];
   });
+}
+
+/** Whom or what a range waits for, and the commands that fit. */
+function waitsFor(progress: RangeProgress): { words: string; verbs: readonly string[] } {
+  const { pause, cooldown, state, failedDays } = progress;
+  if (pause?.by === 'operator') return { words: pause.reason, verbs: ['resume'] };
+  if (pause) return { words: `the ${pause.by} stopped it: ${pause.reason}`, verbs: ['resume', 'finish'] };
+  if (state === 'NeedsAttention') {
+    const days = failedDays === 1 ? 'its failed day' : 'its failed days';
+    return { words: `waits for you to decide on ${days}`, verbs: ['retry-failed', 'finish'] };
+  }
+  if (cooldown) return { words: `until ${cooldown.until.slice(0, 19)}Z: ${cooldown.why}`, verbs: ['watch'] };
+  return { words: '', verbs: ['watch'] };
 }

@@ -18,10 +18,11 @@ import {
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import type { Activities } from '../activities/types.ts';
 import { beginCooldown, endCooldown } from '../core/backfill/range-cooldown.ts';
+import { checkConcurrency } from '../core/backfill/concurrency.ts';
 import { dayWorkflowId, taskQueues, zarrWorkflowId } from '../core/backfill/ids.ts';
 import * as range from '../core/backfill/range-state.ts';
 import type { RangeInput, RangeResult, RangeState, Step } from '../core/backfill/range-state.ts';
-import type { PlannedDay } from '../core/backfill/types.ts';
+import type { PlannedDay, RangeStateName } from '../core/backfill/types.ts';
 import { rangeDetails } from '../core/report/range-details.ts';
 import { SEARCH_ATTRIBUTES } from '../core/search-attributes.ts';
 import type { Day } from '../core/time/day.ts';
@@ -275,7 +276,7 @@ class RangeRun {
     this.#upsert(progress.state);
   }
 
-  #upsert(state: range.RangeStateName): void {
+  #upsert(state: RangeStateName): void {
     const failed = range.failedCount(this.#state);
     if (!this.#input.searchAttributes || (state === this.#shownState && failed === this.#shownFailed)) return;
     upsertSearchAttributes([
@@ -334,7 +335,7 @@ class RangeRun {
         changed();
         return former;
       },
-      { validator: range.checkConcurrency, description: 'Days under way at once, 1 to 32.' },
+      { validator: checkConcurrency, description: 'Days under way at once, 1 to 32.' },
     );
     setHandler(messages.progressQuery, () => range.progressOf(this.#input, state, [...this.#running]), {
       description: 'Counts, running days, latest failures, pause.',

@@ -59,15 +59,22 @@ describe('status tells what runs, what is done, what failed, and the next comman
     ]);
   });
 
+  const operator = { by: 'operator', reason: 'lunch' } as const;
   test.for([
-    ['Running', 'reachback watch'],
-    ['NeedsAttention', 'reachback resume, retry-failed or finish'],
-    ['Paused', 'reachback resume, retry-failed or finish'],
-  ] as const)('an open range that is %s', ([state, next]) => {
-    const ranges = [{ workflowId: ID, progress: progress({ state, settledDays: 7, failedDays: 2 }) }];
-    const text = statusText({ ...NOTHING, ranges });
-    expect(text).toContain(`${ID}: ${state}, 7/30 days settled, 2 failed → ${next}`);
-  });
+    ['Running', {}, '', ['watch']],
+    ['NeedsAttention', {}, ' (waits for you to decide on its failed days)', ['retry-failed', 'finish']],
+    ['Paused', { pause: operator }, ' (lunch)', ['resume']],
+  ] as const)(
+    'an open range that is %s: what it waits for, and commands that run as they stand',
+    ([state, more, why, next]) => {
+      const ranges = [{ workflowId: ID, progress: progress({ state, settledDays: 7, failedDays: 2, ...more }) }];
+      const lines = statusText({ ...NOTHING, ranges }).split('\n');
+      expect(lines).toContain(`${ID}: ${state}${why}, 7/30 days settled, 2 failed`);
+      expect(lines.filter((line) => line.includes('→'))).toEqual(
+        next.map((verb) => `  → reachback ${verb} '${ID}' --workspace /srv/ws`),
+      );
+    },
+  );
 
   test('a pause says why; a range whose worker is away says that', () => {
     const pause = { by: 'source', reason: 'It failed.' } as const;
@@ -76,7 +83,9 @@ describe('status tells what runs, what is done, what failed, and the next comman
       { workflowId: 'b', progress: null },
     ];
     const text = statusText({ ...NOTHING, ranges });
-    expect(text).toContain('a: NeedsAttention (It failed.), ');
+    expect(text).toContain('a: NeedsAttention (the source stopped it: It failed.), ');
+    expect(text).toContain("reachback resume 'a'");
+    expect(text).toContain('reachback worker --workspace /srv/ws');
     expect(text).toContain('b: open, but no worker answers');
   });
 

@@ -7,7 +7,7 @@ import type { Command } from 'commander';
 import type { Environment } from '../../config.ts';
 import { PROFILES, SLICE_MODES } from '../../core/backfill/types.ts';
 import type { Profile, SliceMode } from '../../core/backfill/types.ts';
-import { MAX_CONCURRENCY } from '../../core/backfill/range-state.ts';
+import { MAX_CONCURRENCY } from '../../core/backfill/concurrency.ts';
 import { PipelineError } from '../../core/errors.ts';
 import { ARTIFACT_FORMATS, parseDescriptor, parseSensor } from '../../core/product.ts';
 import type { ArtifactFormat, Product } from '../../core/product.ts';

@@ -10,7 +10,17 @@ import { addDays, countDays } from '../time/day.ts';
 import type { Day } from '../time/day.ts';
 import type { RangeCooldown } from './range-cooldown.ts';
 import type { ZarrResult } from '../zarr.ts';
-import type { DayFailure, DayResult, PlannedDay, PlanResult, RunMode, RunOptions, SkipCounts, Stage } from './types.ts';
+import type {
+  DayFailure,
+  DayResult,
+  PlannedDay,
+  PlanResult,
+  RunMode,
+  RunOptions,
+  SkipCounts,
+  Stage,
+  RangeStateName,
+} from './types.ts';
 
 /** Failed days kept by name; more are counted only, so that the state stays small. */
 export const MAX_FAILURES_KEPT = 500;
@@ -19,9 +29,6 @@ export const MAX_FAILURES_KEPT = 500;
 const WHOLE_FAILURES_KEPT = 50;
 const SHORT_MESSAGE = 100;
 const MAX_REASON = 300;
-
-/** Most days under way at once. */
-export const MAX_CONCURRENCY = 32;
 
 /** Days planned in one activity. */
 export const PLAN_CHUNK_DAYS = 366;
@@ -101,8 +108,6 @@ export interface RangeState {
   /** Runs so far, this one included (continue-as-new starts another). */
   runs: number;
 }
-
-export type RangeStateName = 'Planning' | 'Running' | 'Paused' | 'Cooldown' | 'NeedsAttention' | 'Finishing' | 'Done';
 
 /** Answer of the query `progress`. */
 export interface RangeProgress {
@@ -335,13 +340,6 @@ function keepFailure(state: RangeState, day: Day, failure: DayFailure): void {
 
 function shortened({ stage, kind, message }: DayFailure): DayFailure {
   return { stage, kind, message: message.length > SHORT_MESSAGE ? `${message.slice(0, SHORT_MESSAGE)}…` : message };
-}
-
-/** Validator of the update `setConcurrency`. @throws RangeError naming the value */
-export function checkConcurrency(days: unknown): void {
-  if (!Number.isInteger(days) || (days as number) < 1 || (days as number) > MAX_CONCURRENCY) {
-    throw new RangeError(`concurrency ${String(days)}: expected a whole number of days from 1 to ${MAX_CONCURRENCY}`);
-  }
 }
 
 /** @param reason - of a message that anybody may send: anything but a text is no reason */

@@ -163,3 +163,15 @@ export interface StageHeartbeat {
   /** Set while nothing moves on purpose: until when (ISO 8601 UTC) and why. */
   readonly waiting?: { readonly until: string; readonly why: string };
 }
+
+/** Values of the search attribute `ReachbackState`. */
+export const RANGE_STATES = [
+  'Planning',
+  'Running',
+  'Paused',
+  'Cooldown',
+  'NeedsAttention',
+  'Finishing',
+  'Done',
+] as const;
+export type RangeStateName = (typeof RANGE_STATES)[number];

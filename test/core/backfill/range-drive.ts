@@ -2,6 +2,7 @@
  * A range driven as `src/workflows/backfill-range.ts` drives it: one step at a time; days end and messages come between
  * steps. Holds at every moment what a range promises, whatever comes.
  */
+import { MAX_CONCURRENCY } from '../../../src/core/backfill/concurrency.ts';
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
 import * as range from '../../../src/core/backfill/range-state.ts';
@@ -163,7 +164,7 @@ export class Drive {
       case 'retry one':
         return range.retryFailed(state, Object.keys(state.failed).slice(0, 1));
       case 'more':
-        state.concurrency = Math.min(range.MAX_CONCURRENCY, state.concurrency + 1);
+        state.concurrency = Math.min(MAX_CONCURRENCY, state.concurrency + 1);
         return;
       case 'fewer':
         state.concurrency = Math.max(1, state.concurrency - 1);

@@ -1,7 +1,8 @@
+import { checkConcurrency } from '../../../src/core/backfill/concurrency.ts';
 import { describe, expect, test } from 'vitest';
 import * as range from '../../../src/core/backfill/range-state.ts';
 import type { RangeInput, RangeState, Step } from '../../../src/core/backfill/range-state.ts';
-import type { DayFailure, PlanResult } from '../../../src/core/backfill/types.ts';
+import type { DayFailure, PlanResult, RangeStateName } from '../../../src/core/backfill/types.ts';
 import { ERROR_KINDS } from '../../../src/core/errors.ts';
 import type { ErrorKind } from '../../../src/core/errors.ts';
 import { daysBetween, parseDay } from '../../../src/core/time/day.ts';
@@ -331,14 +332,14 @@ describe('messages', () => {
   });
 
   test.for([1, 2, 32])('setConcurrency(%s) is accepted', (value) => {
-    expect(() => range.checkConcurrency(value)).not.toThrow();
+    expect(() => checkConcurrency(value)).not.toThrow();
   });
 
   test.for([0, 33, -1, 1.5, '2', undefined, null, Number.NaN])(
     'setConcurrency(%s) is refused, naming the value',
     (value) => {
       const message = `concurrency ${String(value)}: expected a whole number of days from 1 to 32`;
-      expect(() => range.checkConcurrency(value)).toThrow(new RangeError(message));
+      expect(() => checkConcurrency(value)).toThrow(new RangeError(message));
     },
   );
 
@@ -350,7 +351,7 @@ describe('messages', () => {
 });
 
 describe('what people see', () => {
-  test.for<[range.RangeStateName, string, Partial<RangeState>, number]>([
+  test.for<[RangeStateName, string, Partial<RangeState>, number]>([
     ['Planning', 'at the start', { nextDay: FIRST }, 0],
     ['Running', 'with days under way', { nextDay: FIRST }, 1],
     ['Running', 'with days in the queue', { queue: [plannedDay(FIRST)] }, 0],
