@@ -2,18 +2,20 @@ import type { Command } from 'commander';
 import { decisionTable } from '../core/backfill/decision-table.ts';
 import { PipelineError } from '../core/errors.ts';
 import type { IntegrityReport } from '../ledger/reports.ts';
+import { openWorkspace } from '../storage/workspace.ts';
 import type { CliContext } from './support/context.ts';
 import { EXIT } from './support/exit-codes.ts';
 import type { ExitCode } from './support/exit-codes.ts';
 import { formatCount, formatTable } from './support/format.ts';
 import { readLedger } from './support/read-ledger.ts';
+import { takeUp, takeUpText } from './support/take-up.ts';
 
 interface Flags {
   readonly workspace: string;
   readonly json?: boolean;
 }
 
-/** `reachback ledger check|decisions`: the database itself, and the rules by which days are decided. */
+/** `reachback ledger check|rebuild|decisions`: the database itself, and the rules by which days are decided. */
 export function addLedgerCommand(program: Command, context: CliContext, end: (code: ExitCode) => void): void {
   const ledger = program
     .command('ledger')
@@ -31,6 +33,21 @@ export function addLedgerCommand(program: Command, context: CliContext, end: (co
       const report = await checked(context, given.workspace);
       context.print(given.json === true ? JSON.stringify(report) : reportText(report));
       end(report.problems.length === 0 ? EXIT.ok : EXIT.failed);
+    });
+  ledger
+    .command('rebuild')
+    .description(
+      'Make the ledger anew from the telemetry CSV and the files, after its database was lost or put aside: every file that the\n' +
+        'CSV names is read and compared with the manifest beside it. No request, no file is changed. May be repeated, and goes on\n' +
+        'after a kill. What only the database knew is gone: slices, refused requests, comparisons of days without data.',
+    )
+    .option('--workspace <dir>', 'the workspace (or an --output-dir)', './data')
+    .option('--json', 'print as JSON')
+    .action(async (given: Flags) => {
+      const workspace = await openWorkspace({ dir: given.workspace, cwd: context.cwd });
+      const result = await takeUp(context, workspace);
+      context.print(given.json === true ? JSON.stringify(result) : takeUpText(result));
+      end(EXIT.ok);
     });
   ledger
     .command('decisions')
@@ -72,7 +89,7 @@ function reportText({ problems, rows }: IntegrityReport): string {
   if (problems.length === 0) return `${formatTable(['table', 'rows'], counts, [1])}\n\nThe ledger is whole.`;
   return [
     ...problems,
-    '  → Stop what writes to it, keep a copy, and restore a backup. Files, manifests and the telemetry CSV hold all that is needed to begin a new ledger: nothing is downloaded again that they know.',
+    '  → Stop what writes to it, keep a copy, and restore a backup. Without one, move the database away and run `reachback ledger rebuild`: it makes a new one from files, manifests and the telemetry CSV, and nothing is downloaded again that they know.',
     ...(counts.length === 0 ? [] : ['', formatTable(['table', 'rows'], counts, [1])]),
   ].join('\n');
 }

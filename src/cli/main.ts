@@ -4,6 +4,7 @@ import { Command } from 'commander';
 import type { Secret } from '../core/secret.ts';
 import { VERSION } from '../core/version.ts';
 import { armCrashPoint } from '../storage/crash-point.ts';
+import { addAdoptCommand } from './adopt.ts';
 import { addCancelCommand } from './cancel.ts';
 import { addCdfCommand } from './cdf.ts';
 import { addDemoCommand } from './demo.ts';
@@ -28,6 +29,7 @@ import type { CliContext } from './support/context.ts';
 import { EXIT, exitCodeOf } from './support/exit-codes.ts';
 import type { ExitCode } from './support/exit-codes.ts';
 import { describeError } from './support/report-error.ts';
+import { addTelemetryCommand } from './telemetry.ts';
 import { addVerifyCommand } from './verify.ts';
 import { addWatchCommand } from './watch.ts';
 import { addWorkerCommand } from './worker.ts';
@@ -43,6 +45,8 @@ export const COMMANDS = [
   addVerifyCommand,
   addRepairCommand,
   addLedgerCommand,
+  addTelemetryCommand,
+  addAdoptCommand,
   addWatchCommand,
   addRetryFailedCommand,
   addPauseCommand,

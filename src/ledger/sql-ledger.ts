@@ -15,10 +15,12 @@ import { createSqlReports } from './sql-reports.ts';
 import { createTelemetryLog } from './telemetry-log.ts';
 import type { TelemetryLog } from './telemetry-log.ts';
 import { createZarrRecords } from './zarr-days.ts';
+import { createAttemptImport } from './telemetry-import.ts';
+import type { AttemptImport } from './telemetry-import.ts';
 import { workspacePaths } from './workspace-paths.ts';
 
 /** Everything a ledger offers: what the pipeline writes, what reports read, what the telemetry CSV and messages are made from. */
-export type SqlLedger = Ledger & LedgerReports & TelemetryLog & AlertStore;
+export type SqlLedger = Ledger & LedgerReports & TelemetryLog & AlertStore & AttemptImport;
 
 export interface SqlLedgerOptions {
   readonly db: Kysely<LedgerTables>;
@@ -43,6 +45,7 @@ export function createSqlLedger({ db, root, now, disconnect }: SqlLedgerOptions)
     ...createTelemetryLog(db, paths),
     ...createZarrRecords({ db, paths, now }),
     ...createAlertStore(db, now),
+    ...createAttemptImport(db, paths),
     dayFacts: (product, first, last, destination) => readDayFacts(db, paths, { product, first, last, destination }),
     async close() {
       if (closed) return;

@@ -19,6 +19,16 @@ export interface TelemetryFile {
 
 const PATH_COLUMNS = new Set<TelemetryColumn>(['csv_path', 'cdf_path']);
 
+/** Whatever a file holds, reading goes on. */
+export const PARSE_OPTIONS = {
+  bom: true,
+  record_delimiter: ['\r\n', '\n'],
+  relax_column_count: true,
+  relax_quotes: true,
+  skip_empty_lines: true,
+  skip_records_with_error: true,
+};
+
 /** The rows of a telemetry file; none when it is missing (TEL-7). */
 export async function readTelemetryCsv(path: string): Promise<TelemetryFile> {
   let bytes: Buffer;
@@ -50,17 +60,11 @@ export async function readTelemetryCsv(path: string): Promise<TelemetryFile> {
 
 /** Fields of all records; whatever cannot be parsed is left out. */
 export function parseFields(bytes: Buffer): string[][] {
-  return parse(bytes, {
-    bom: true,
-    record_delimiter: ['\r\n', '\n'],
-    relax_column_count: true,
-    relax_quotes: true,
-    skip_empty_lines: true,
-    skip_records_with_error: true,
-  });
+  return parse(bytes, PARSE_OPTIONS);
 }
 
-function toRow(fields: readonly string[], position: ReadonlyMap<string, number>, folder: string): TelemetryRow {
+/** @param folder - what relative paths are relative to, absolute */
+export function toRow(fields: readonly string[], position: ReadonlyMap<string, number>, folder: string): TelemetryRow {
   const row = {} as Record<TelemetryColumn, string>;
   for (const column of TELEMETRY_COLUMNS) {
     const text = fields[position.get(column) ?? -1] ?? '';

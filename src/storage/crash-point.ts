@@ -29,6 +29,8 @@ export const CRASH_POINTS = [
   'upload-closed',
   'day-recorded',
   'telemetry-appended',
+  'telemetry-imported',
+  'file-taken-up',
 ] as const;
 export type CrashPoint = (typeof CRASH_POINTS)[number];
 

@@ -1,0 +1,77 @@
+/** What `adopt` and `ledger rebuild` have in common: telemetry and files into a workspace's ledger, and the report. */
+import { importTelemetry } from '../../activities/adopt/import-telemetry.ts';
+import type { TelemetryImport } from '../../activities/adopt/import-telemetry.ts';
+import { takeUpFiles } from '../../activities/adopt/take-up-files.ts';
+import type { TakenUp } from '../../activities/adopt/take-up-files.ts';
+import { openLedger } from '../../ledger/index.ts';
+import type { SqlLedger } from '../../ledger/sql-ledger.ts';
+import type { Workspace } from '../../storage/workspace.ts';
+import type { CliContext } from './context.ts';
+import { formatCount } from './format.ts';
+import { lockWorker } from './session.ts';
+
+export interface TakeUpResult {
+  readonly telemetry: Omit<TelemetryImport, 'days'>;
+  readonly files: TakenUp;
+}
+
+/** Files listed one by one; the rest are counted. */
+const MOST_LISTED = 50;
+
+/** Runs `work` as the only writer of the workspace; the telemetry CSV is brought up to date at the end. */
+export async function asWriter<T>(
+  context: CliContext,
+  workspace: Workspace,
+  work: (ledger: SqlLedger) => Promise<T>,
+): Promise<T> {
+  const lock = await lockWorker(workspace, context.commandLine);
+  try {
+    const onNotice = (notice: string): void => context.remark(notice);
+    const { ledger, telemetry } = await openLedger({ workspace, url: context.environment.ledgerUrl, onNotice });
+    try {
+      const result = await work(ledger);
+      await telemetry.flush();
+      return result;
+    } finally {
+      await ledger.close();
+    }
+  } finally {
+    lock.release();
+  }
+}
+
+/** @throws PipelineError `config_invalid` when there is no telemetry file; `lock_held` while a worker is at work */
+export function takeUp(context: CliContext, workspace: Workspace): Promise<TakeUpResult> {
+  return asWriter(context, workspace, async (ledger) => {
+    const { days, ...telemetry } = await importTelemetry(ledger, workspace.telemetryFile);
+    const files = await takeUpFiles(ledger, workspace, days, (done) => {
+      if (done % 100 === 0) context.remark(`${done} of ${days.length} days`);
+    });
+    return { telemetry, files };
+  });
+}
+
+export function takeUpText({ telemetry, files }: TakeUpResult): string {
+  const lines = telemetryLines(telemetry);
+  lines.push(
+    `files: ${files.downloads} downloads and ${files.products} products verified and taken up, ${files.deliveries} deliveries known`,
+  );
+  const left = files.notTaken.map(
+    ({ day, product, kind, problem, path, detail }) =>
+      `not taken: ${day} ${product} ${kind} ${problem}: ${path} (${detail})`,
+  );
+  const unmatched = files.unmatched.map((path) => `no telemetry calls it whole, left alone: ${path}`);
+  for (const list of [left, unmatched]) {
+    lines.push(...list.slice(0, MOST_LISTED));
+    if (list.length > MOST_LISTED) lines.push(`… and ${list.length - MOST_LISTED} more; --json lists all`);
+  }
+  return lines.join('\n');
+}
+
+export function telemetryLines({ rows, added, refused, refusals, warnings }: TakeUpResult['telemetry']): string[] {
+  return [
+    `telemetry: ${formatCount(rows)} rows read, ${formatCount(added)} new, ${formatCount(refused)} not understood`,
+    ...refusals.map((refusal) => `not understood: ${refusal}`),
+    ...warnings,
+  ];
+}
