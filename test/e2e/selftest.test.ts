@@ -27,7 +27,7 @@ const SEEDS: readonly (readonly [seed: number, what: string])[] = [
   // Once sent requests inside a cooldown: their permits had waited for a thread to start.
   [9, 'one-sensor · together · server at request 7, program at request 10'],
   [12, 'json · apart · worker at day-recorded:1'],
-  [28, 'json · together · server at request 7, program at upload-renamed:1'],
+  [82, 'compat · together · program at upload-temporary:1'],
   [49, 'json · together · program at slice-recorded:2, program at slice-temporary:3'],
 ];
 
