@@ -15,6 +15,7 @@ import { addFinishCommand } from './finish.ts';
 import { addGapsCommand } from './gaps.ts';
 import { addLedgerCommand } from './ledger.ts';
 import { addPauseCommand } from './pause.ts';
+import { addPlanCommand } from './plan.ts';
 import { addProcessCommand } from './process.ts';
 import { addRepairCommand } from './repair.ts';
 import { addResumeCommand } from './resume.ts';
@@ -39,6 +40,7 @@ export const COMMANDS = [
   addRunCommand,
   addDownloadCommand,
   addProcessCommand,
+  addPlanCommand,
   addStatusCommand,
   addExplainCommand,
   addGapsCommand,

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { runBackfill } from './support/backfill.ts';
+import type { BackfillCommand } from './support/backfill.ts';
 import type { CliContext } from './support/context.ts';
 import { addDeliveryFlags, deliveryOf } from './support/delivery-flags.ts';
 import type { DeliveryFlags } from './support/delivery-flags.ts';
@@ -10,7 +11,7 @@ import type { ZarrRangeFlags } from './support/zarr-flags.ts';
 import { addRangeCommandFlags, backfillCommand } from './support/range-command.ts';
 import type { RangeCommandFlags } from './support/range-command.ts';
 
-type Flags = RangeCommandFlags &
+export type RunCommandFlags = RangeCommandFlags &
   flags.PacingFlags &
   flags.ProfileFlags &
   DeliveryFlags &
@@ -25,16 +26,8 @@ export function addRunCommand(program: Command, context: CliContext, end: (code:
       'Takes every UTC day of a range through download, count, build and delivery. Days that are done are skipped, so the\n' +
         'same command again goes on where it was. ALL costs about 288 requests a day, one sensor about 4, and\n' +
         'one more each to compare the day with the number of records that the source counts.',
-    )
-    .option('--workspace <dir>', 'folder for downloads, products and the ledger', './data')
-    .option('--telemetry-file <path>', 'telemetry CSV (default: download_telemetry.csv beside the downloads)');
-  addDeliveryFlags(command);
-  addZarrRangeFlags(command);
-  addRangeCommandFlags(command);
-  command.option('--refresh', 'ask again for days that are done: late data is fetched, nothing else is touched');
-  flags.addProfileFlag(command, 'istp');
-  flags.addSlicesFlag(command);
-  flags.addPacingFlags(command);
+    );
+  addFlagsOfRun(command);
   command.addHelpText(
     'after',
     `
@@ -52,16 +45,34 @@ cannot count is asked for the whole day again by --refresh alone; the same conte
 
 Exit codes: 0 all done, 1 some days failed, 2 usage or configuration, 3 the source stopped the run.`,
   );
-  command.action(async (given: Flags) => {
-    const { profile } = given;
-    const delivery = deliveryOf(given);
-    const place = { dir: given.workspace };
-    const pacing = { flags: given, typed: flags.givenPacing(command) };
-    end(
-      await runBackfill(
-        context,
-        backfillCommand(context, given, { mode: 'run', place, delivery, profile, pacing, zarr: given }),
-      ),
-    );
+  command.action(async (given: RunCommandFlags) => end(await runBackfill(context, runOf(context, command, given))));
+}
+
+/** The flags of `run`, which `plan` takes as well. */
+export function addFlagsOfRun(command: Command): void {
+  command
+    .option('--workspace <dir>', 'folder for downloads, products and the ledger', './data')
+    .option('--telemetry-file <path>', 'telemetry CSV (default: download_telemetry.csv beside the downloads)');
+  addDeliveryFlags(command);
+  addZarrRangeFlags(command);
+  addRangeCommandFlags(command);
+  command.option('--refresh', 'ask again for days that are done: late data is fetched, nothing else is touched');
+  flags.addProfileFlag(command, 'istp');
+  flags.addSlicesFlag(command);
+  flags.addPacingFlags(command);
+}
+
+/** What the flags of `run` come down to. @throws PipelineError `config_invalid` naming the flag */
+export function runOf(context: CliContext, command: Command, given: RunCommandFlags): BackfillCommand {
+  const { profile } = given;
+  const pacing = { flags: given, typed: flags.givenPacing(command) };
+  const place = { dir: given.workspace };
+  return backfillCommand(context, given, {
+    mode: 'run',
+    place,
+    delivery: deliveryOf(given),
+    profile,
+    pacing,
+    zarr: given,
   });
 }

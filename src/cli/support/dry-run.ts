@@ -4,9 +4,12 @@ import pino from 'pino';
 import { previewDays } from '../../activities/plan/plan-days.ts';
 import type { PlanPreview } from '../../activities/plan/plan-days.ts';
 import { expectedRecords, productSlug } from '../../core/product.ts';
+import { estimateWork } from '../../core/report/work-estimate.ts';
+import type { WorkEstimate } from '../../core/report/work-estimate.ts';
 import { dayOfMs } from '../../core/time/day.ts';
 import { openLedgerIfAny } from '../../ledger/index.ts';
-import { requireFreeSpace } from '../../storage/disk-space.ts';
+import type { DayLine } from '../../ledger/reports.ts';
+import { freeBytes, requireFreeSpace } from '../../storage/disk-space.ts';
 import { locateWorkspace } from '../../storage/workspace.ts';
 import type { LocatedWorkspace } from '../../storage/workspace.ts';
 import type { BackfillCommand } from './backfill.ts';
@@ -14,43 +17,79 @@ import { createLogger } from './context.ts';
 import type { CliContext } from './context.ts';
 import { EXIT } from './exit-codes.ts';
 import type { ExitCode } from './exit-codes.ts';
-import { formatBytes } from './format.ts';
+import { formatBytes, formatCount, formatSeconds } from './format.ts';
 
 /** Bytes of CSV or JSON per nominal record, and of a product per nominal record (a full day: 573 MB and 42 MB). */
 const ARTIFACT_BYTES_PER_RECORD = 540;
 const PRODUCT_BYTES_PER_RECORD = 40;
 
+/** Days that an estimate is learnt from. */
+const HISTORY_DAYS = 60;
+
 type Planned = Pick<BackfillCommand, 'product' | 'first' | 'last' | 'options' | 'concurrency' | 'output'>;
 
 interface Estimate {
   readonly requests: number;
+  /** Counted as full-size days: what a run asks to be free. */
   readonly bytes: number;
   readonly downloads: number;
   readonly builds: number;
 }
 
-/** Prints the plan; no network, no token, no row, no file (CLI-13, TEL-27). */
-export async function dryRun(context: CliContext, command: BackfillCommand): Promise<ExitCode> {
+/**
+ * Prints the plan; no network, no token, no row, no file (CLI-13, TEL-27).
+ *
+ * @param mark - begins every line for people
+ */
+export async function dryRun(context: CliContext, command: BackfillCommand, mark = '[dry-run] '): Promise<ExitCode> {
   const located = await locateWorkspace(command.workspace);
-  const plan = await preview(context.environment, located, command, context.remark);
+  const { plan, history } = await preview(context.environment, located, command, {
+    write: context.remark,
+    learns: true,
+  });
   const estimate = estimateOf(command, plan);
+  const uploads = plan.days.filter(({ stages }) => stages.includes('upload')).length;
+  const fromHistory = estimateWork({ ...estimate, uploads, concurrency: command.concurrency }, history);
+  const free = await freeBytes(located.downloads);
   if (command.output.json === true) {
-    context.print(JSON.stringify({ type: 'plan', ...plan, estimate }));
+    context.print(JSON.stringify({ type: 'plan', ...plan, estimate, fromHistory, freeBytes: free }));
     return EXIT.ok;
   }
   for (const { day, download, process, priorStatus, reason, path } of plan.days) {
     const actions = [download, process].filter((action) => action !== null).join('+');
     const where = path === null ? '' : ` ${path}`;
-    context.print(`[dry-run] ${day} action=${actions} prior_status=${priorStatus ?? 'none'} (${reason})${where}`);
+    context.print(`${mark}${day} action=${actions} prior_status=${priorStatus ?? 'none'} (${reason})${where}`);
   }
   const skipped = (reason: string): number => plan.days.filter(({ skip }) => skip === reason).length;
   const work = plan.days.filter(({ skip }) => skip === null).length;
   context.print(
-    `[dry-run] planned=${plan.days.length} with_work=${work} skipped_existing=${skipped('existing')} ` +
+    `${mark}planned=${plan.days.length} with_work=${work} skipped_existing=${skipped('existing')} ` +
       `skipped_no_data=${skipped('noData')} skipped_failed=${skipped('failed')} skipped_no_input=${skipped('noInput')}`,
   );
-  context.print(`[dry-run] about ${estimate.requests} requests and ${formatBytes(estimate.bytes)} of disk`);
+  for (const line of estimateLines(estimate, fromHistory, free, work)) context.print(`${mark}${line}`);
   return EXIT.ok;
+}
+
+function estimateLines(
+  { requests, bytes }: Estimate,
+  fromHistory: WorkEstimate | null,
+  free: number,
+  work: number,
+): string[] {
+  if (work === 0) return [`nothing to do; ${formatBytes(free)} free`];
+  const room = `about ${formatCount(requests)} requests; ${formatBytes(bytes)} of disk if all days have full size, ${formatBytes(free)} free`;
+  if (fromHistory === null) {
+    return [
+      room,
+      'no estimate of the time: not every stage was done here before; --limit-days 1 of run measures one day',
+    ];
+  }
+  const { knownDays, seconds, bytes: likely } = fromHistory;
+  return [
+    room,
+    `by the latest ${knownDays} days of this product: ${formatSeconds(seconds.median)} and ${formatBytes(likely.median)}; ` +
+      `nine of ten such days stay within ${formatSeconds(seconds.upper)} and ${formatBytes(likely.upper)}`,
+  ];
 }
 
 /**
@@ -63,10 +102,8 @@ export async function requireRoom(
   located: LocatedWorkspace,
   command: BackfillCommand,
 ): Promise<void> {
-  const { bytes, downloads, builds } = estimateOf(
-    command,
-    await preview(environment, located, command, () => undefined),
-  );
+  const { plan } = await preview(environment, located, command, { write: () => undefined, learns: false });
+  const { bytes, downloads, builds } = estimateOf(command, plan);
   if (bytes === 0) return;
   await requireFreeSpace(
     located.downloads,
@@ -79,15 +116,19 @@ async function preview(
   { ledgerUrl }: Pick<CliContext['environment'], 'ledgerUrl'>,
   located: LocatedWorkspace,
   command: Planned,
-  write: (line: string) => void,
-): Promise<PlanPreview> {
+  { write, learns }: { readonly write: (line: string) => void; readonly learns: boolean },
+): Promise<{ plan: PlanPreview; history: DayLine[] }> {
   const ledger = await openLedgerIfAny(located, { url: ledgerUrl });
   try {
     const { verbose } = command.output;
     const log = verbose > 0 ? createLogger(verbose, false, write) : pino({ enabled: false });
     const { product, first, last, options } = command;
     const request = { runId: randomUUID(), product: productSlug(product), first, last, options };
-    return await previewDays({ ledger, folders: located, today: () => dayOfMs(Date.now()), log }, request);
+    const today = (): string => dayOfMs(Date.now());
+    const plan = await previewDays({ ledger, folders: located, today, log }, request);
+    if (!learns) return { plan, history: [] };
+    const lines = (await ledger?.dayLines({ product: request.product })) ?? [];
+    return { plan, history: lines.filter((line) => line.downloadSeconds !== null).slice(-HISTORY_DAYS) };
   } finally {
     await ledger?.close();
   }
@@ -100,5 +141,8 @@ function estimateOf(command: Planned, plan: PlanPreview): Estimate {
   // Slices of days under way stand beside the artifact until it is whole.
   const slices = Math.min(downloads, command.concurrency);
   const bytes = records * ((downloads + slices) * ARTIFACT_BYTES_PER_RECORD + builds * PRODUCT_BYTES_PER_RECORD);
-  return { requests: downloads * (command.product.sensor === 'ALL' ? 288 : 4), bytes, downloads, builds };
+  // Each day is compared with the source's own count; one that is only looked at again costs nothing else.
+  const again = plan.days.filter(({ download }) => download === 'recheck').length;
+  const requests = downloads + (downloads - again) * (command.product.sensor === 'ALL' ? 288 : 4);
+  return { requests, bytes, downloads, builds };
 }

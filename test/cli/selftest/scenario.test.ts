@@ -1,8 +1,7 @@
 import { assert, integer, property } from 'fast-check';
 import { expect, test } from 'vitest';
 import { checkPlan } from '../../../simulator/faults/plan.ts';
-import { scenarioOf } from '../../../src/cli/selftest/scenario.ts';
-import { CRASH_POINTS } from '../../../src/storage/crash-point.ts';
+import { POINTS_OF_A_RUN, scenarioOf } from '../../../src/cli/selftest/scenario.ts';
 
 const seeds = integer({ min: 0, max: 2 ** 40 });
 
@@ -22,11 +21,11 @@ test('a seed means the same every time, and something the program and the simula
   );
 });
 
-test('two hundred seeds meet every crash point, every victim and every shape', () => {
+test('two hundred seeds meet every crash point of a run, every victim and every shape', () => {
   const scenarios = Array.from({ length: 200 }, (_, index) => scenarioOf(index + 1));
   const lives = scenarios.flatMap((scenario) => scenario.lives);
   const points = new Set(lives.flatMap(({ at }) => ('point' in at ? [at.point] : [])));
-  expect(CRASH_POINTS.filter((point) => !points.has(point))).toEqual([]);
+  expect(POINTS_OF_A_RUN.filter((point) => !points.has(point))).toEqual([]);
   expect(new Set(lives.map(({ victim }) => victim))).toEqual(new Set(['program', 'worker', 'everything']));
   expect(new Set(scenarios.map(({ shape }) => shape.name)).size).toBe(4);
   expect(scenarios.filter(({ lastServerAt }) => lastServerAt !== null).length).toBeGreaterThan(10);

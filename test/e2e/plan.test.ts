@@ -1,0 +1,45 @@
+/** SAFE-14, CLI-13: `plan` says what a run would do and cost, from what was done before, and leaves no trace. */
+import { expect, test } from 'vitest';
+import { createPlace, fingerprint, runArgs } from './harness.ts';
+
+test('SAFE-14: nominal before anything was done, by the known days after; no request, no token, nothing written', async () => {
+  const place = await createPlace();
+  const range = (first: string, last: string) => runArgs(place, first, last, '--sensor-id', 'REACH-101');
+  const plan = async (last: string, ...more: string[]) => {
+    const ended = await place.run(['plan', ...range('2025-09-01', last).slice(1), ...more], { BASICAUTH: undefined });
+    expect({ code: ended.code, stderr: ended.stderr }).toEqual({ code: 0, stderr: '' });
+    return ended.stdout;
+  };
+  const nominal = await plan('2025-09-02');
+  expect(nominal).toContain('2025-09-01 action=run+run_process prior_status=none (not downloaded yet)');
+  expect(nominal).toContain('about 10 requests');
+  expect(nominal).toContain('--limit-days 1 of run measures one day');
+  expect(fingerprint(place.dir)).toEqual({});
+
+  expect((await place.run(range('2025-09-01', '2025-09-02'))).code).toBe(0);
+  const { requests } = place.simulator.stats();
+  expect(requests).toBe(10);
+  const before = fingerprint(place.workspace);
+  const learnt = await plan('2025-09-05');
+  expect(learnt).toContain('2025-09-02 action=skip_existing+skip_existing prior_status=DOWNLOADED (already delivered)');
+  expect(learnt).toContain('planned=5 with_work=3 skipped_existing=2');
+  expect(learnt).toMatch(
+    /about 15 requests; .* free\nby the latest 2 days of this product: .* nine of ten such days stay within/,
+  );
+  const json = JSON.parse(await plan('2025-09-05', '--json')) as {
+    fromHistory: { knownDays: number; seconds: { median: number; upper: number } };
+    freeBytes: number;
+  };
+  expect(json.fromHistory.knownDays).toBe(2);
+  expect(json.fromHistory.seconds.median).toBeGreaterThan(0);
+  expect(json.fromHistory.seconds.upper).toBeGreaterThanOrEqual(json.fromHistory.seconds.median);
+  expect(json.freeBytes).toBeGreaterThan(0);
+  expect(await plan('2025-09-02')).toMatch(/\nnothing to do; .* free/);
+  expect(place.simulator.stats().requests).toBe(requests);
+  expect(withoutSharedMemory(fingerprint(place.workspace))).toEqual(withoutSharedMemory(before));
+}, 180_000);
+
+/** SQLite's readers keep their marks in these two; the database itself is compared. */
+function withoutSharedMemory(files: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(Object.entries(files).filter(([path]) => !/\.db-(shm|wal)$/.test(path)));
+}
