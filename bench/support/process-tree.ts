@@ -13,6 +13,8 @@ const RSS_PAGES = 21;
 export interface TreeUsage {
   /** User and system, of all processes that were seen, without those of the Temporal server. */
   readonly cpuS: number;
+  /** The same between two moments of `performance.now()`, to a fifth of a second. */
+  cpuBetween(fromMs: number, toMs: number): number;
   readonly temporalCpuS: number;
   /** User and system of the root process by thread name, the largest first; threads of one name are added up. */
   readonly threadCpuS: ReadonlyMap<string, number>;
@@ -36,12 +38,16 @@ export function watchTree(root: number): { end(): TreeUsage } {
   const cpu = new Map<number, Seen>();
   const threads = new Map<number, ThreadSeen>();
   const rootMiB: number[] = [];
+  const looks: Look[] = [];
   let rootPeakMiB = 0;
   let treePeakMiB = 0;
   let treePeakWithTemporalMiB = 0;
+  const total = (temporal: boolean): number =>
+    [...cpu.values()].reduce((sum, { isTemporal, cpuS }) => sum + (isTemporal === temporal ? cpuS : 0), 0);
   const look = (): void => {
     const now = processTree(root);
     for (const [pid, seen] of now) cpu.set(pid, seen);
+    looks.push({ atMs: performance.now(), cpuS: total(false) });
     const rootNow = now.get(root)?.rssMiB ?? 0;
     if (rootNow > 0) rootMiB.push(rootNow);
     for (const [id, seen] of threadsOf(root)) threads.set(id, seen);
@@ -56,10 +62,9 @@ export function watchTree(root: number): { end(): TreeUsage } {
   return {
     end() {
       clearInterval(ticker);
-      const total = (temporal: boolean): number =>
-        [...cpu.values()].reduce((sum, { isTemporal, cpuS }) => sum + (isTemporal === temporal ? cpuS : 0), 0);
       return {
         cpuS: total(false),
+        cpuBetween: (fromMs, toMs) => cpuAt(looks, toMs) - cpuAt(looks, fromMs),
         temporalCpuS: total(true),
         threadCpuS: byName(threads.values()),
         rootMiB,
@@ -69,6 +74,19 @@ export function watchTree(root: number): { end(): TreeUsage } {
       };
     },
   };
+}
+
+interface Look {
+  readonly atMs: number;
+  readonly cpuS: number;
+}
+
+/** Between two looks, as if the time had been used evenly. */
+function cpuAt(looks: readonly Look[], atMs: number): number {
+  const after = looks.findIndex((look) => look.atMs >= atMs);
+  const [from, to] = [looks[after - 1], looks[after]];
+  if (!from || !to) return (to ?? looks.at(-1))?.cpuS ?? 0;
+  return from.cpuS + ((to.cpuS - from.cpuS) * (atMs - from.atMs)) / (to.atMs - from.atMs);
 }
 
 interface ThreadSeen {
