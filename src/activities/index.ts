@@ -13,23 +13,38 @@ import { downloadWindow } from './download-window.ts';
 import { withHeartbeat } from './heartbeat.ts';
 import { planRange } from './plan-range.ts';
 import { createTellOfPause } from './long-pause.ts';
+import { createTellOfPace } from './pace.ts';
 import { recordDay } from './record-day.ts';
-import type { PlanRequest, PlanResult } from '../core/backfill/types.ts';
+import type { PlanRequest, PlanResult, Stage } from '../core/backfill/types.ts';
 import type { Activities, DayAttempt, StageResult } from './types.ts';
 import { uploadProduct } from './upload-product.ts';
 import * as zarr from './zarr/index.ts';
 
 export function createActivities(deps: ActivityDependencies): Activities {
   const tellOfPause = createTellOfPause(deps.log);
+  const tellOfPace = createTellOfPace(deps);
+  const timed =
+    (stage: Stage, run: StageActivity): StageActivity =>
+    async (attempt) => {
+      const result = await run(attempt);
+      tellOfPace(stage, attempt, result);
+      return result;
+    };
   return {
     planRange: (request) => withHeartbeat(() => planWithGate(deps, request)),
     planZarr: (request) => zarr.planZarr(deps, request),
     syncZarrDays: (batch) => zarr.syncZarrDays(deps, batch),
     prepareZarrRebuild: (store) => zarr.prepareZarrRebuild(deps, store),
     finishZarrRebuild: (store) => zarr.finishZarrRebuild(deps, store),
-    downloadWindow: tellingOfStops(deps, (attempt) => downloadWindow(deps, attempt, tellOfPause)),
+    downloadWindow: tellingOfStops(
+      deps,
+      timed('download', (attempt) => downloadWindow(deps, attempt, tellOfPause)),
+    ),
     countRecords: tellingOfStops(deps, (attempt) => countRecords(deps, attempt)),
-    buildCdf: tellingOfStops(deps, (attempt) => buildCdf(deps, attempt)),
+    buildCdf: tellingOfStops(
+      deps,
+      timed('build', (attempt) => buildCdf(deps, attempt)),
+    ),
     uploadProduct: tellingOfStops(deps, (attempt) => uploadProduct(deps, attempt)),
     recordDay: (attempt) => withHeartbeat(() => recordDay(deps, attempt)),
     closeIncident: (incident) =>
