@@ -1,5 +1,5 @@
 /** The telemetry CSV as a contract: other programs read it, a lost ledger comes back from it, and no kill on the way matters. */
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { addDays, parseDay } from '../../src/core/time/day.ts';
@@ -8,7 +8,7 @@ import { openLedgerForReading } from '../../src/ledger/index.ts';
 import type { DayLine } from '../../src/ledger/reports.ts';
 import { TELEMETRY_COLUMNS, csvLine } from '../../src/ledger/telemetry-format.ts';
 import { runPython } from '../support/python.ts';
-import { createPlace, fingerprint, runArgs } from './harness.ts';
+import { createPlace, fileHashes, filesBelow, fingerprint, runArgs } from './harness.ts';
 
 interface ReadByOthers {
   readonly rows: readonly Record<string, string>[];
@@ -96,6 +96,40 @@ test('TRACK-4: an import that is killed keeps what was committed; again, it ends
   expect(whole.states).toHaveLength(1_250);
   expect(contentOf(join(place.dir, 'killed'))).toEqual(whole);
 }, 120_000);
+
+test('TRACK-8, CLI-19: after adopt, download and process ask for nothing that another program had done', async () => {
+  const place = await createPlace();
+  const [out, cdf] = [join(place.dir, 'out'), join(place.dir, 'out_cdf')];
+  const days = ['--start-date', '2025-09-01', '--end-date', '2025-09-02', '--sensor-id', 'REACH-101'];
+  const download = ['download', ...days, '--output-dir', out, '--initial-rate', '100', '--max-rate', '100'];
+  const process = ['process', ...days, '--input-dir', out, '--output-dir', cdf];
+  expect((await place.run(download)).code).toBe(0);
+  expect((await place.run(process)).code).toBe(0);
+  const { requests } = place.simulator.stats();
+  // What remains is what the reference would have left: two folders of data and the CSV.
+  for (const path of [...filesBelow(out), ...filesBelow(cdf)]) {
+    if (path.includes('/.')) rmSync(path);
+  }
+  const left = [out, cdf].map((folder) => fileHashes(folder));
+  expect(left.map((files) => Object.keys(files).length)).toEqual([3, 2]);
+
+  const adopted = await place.run(['adopt', out, '--products', cdf, '--json'], { BASICAUTH: undefined });
+  expect(adopted.code).toBe(0);
+  const report = JSON.parse(adopted.stdout) as { telemetry: object; files: object };
+  expect(report.telemetry).toMatchObject({ rows: 8, added: 8, refused: 0, warnings: [] });
+  expect(report.files).toEqual({ downloads: 2, products: 2, deliveries: 0, notTaken: [], unmatched: [] });
+
+  const again = await place.run(download);
+  expect(again.stdout).toContain('skipped_existing=2');
+  expect(again.code).toBe(0);
+  const built = await place.run(process);
+  expect(built.stdout).toContain('processed=0 uploaded=0 skipped_existing=2');
+  expect(place.simulator.stats().requests).toBe(requests);
+  const visible = [out, cdf].map((folder) =>
+    Object.fromEntries(Object.entries(fileHashes(folder)).filter(([path]) => !path.startsWith('.'))),
+  );
+  expect(visible).toEqual(left);
+}, 240_000);
 
 /** Beginning and end of one day's download. */
 function rowsOf(index: number): string {
