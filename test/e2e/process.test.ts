@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { createPlace, fileHashes, filesBelow } from './harness.ts';
@@ -94,6 +94,27 @@ describe('download and process, as the reference has them', { timeout: 240_000 }
     expect(filesBelow(join(place.dir, 'cdf')).filter((path) => path.endsWith('.cdf'))).toEqual([
       join(place.dir, 'cdf/l1c/prelim/2025/09/04/reach_all_l1c_prelim_20250904T000000_v1.0.0.cdf'),
     ]);
+  });
+
+  test('CLI-15: a build that failed stays failed until --retry-failed, then the mended input is built', async () => {
+    const place = await createPlace();
+    const input = join(place.dir, 'in');
+    mkdirSync(input);
+    const file = join(input, 'REACH-ALL_20250904T000000_20250905T000000.csv');
+    writeFileSync(file, 'this,is\nno,download\n');
+    const range = ['--start-date', '2025-09-04', '--end-date', '2025-09-04'];
+    const args = ['process', ...range, '--input-dir', input, '--output-dir', join(place.dir, 'cdf')];
+    const failed = await place.run(args);
+    expect(failed.code).toBe(1);
+    expect(failed.stdout).toContain('processed=0 uploaded=0 skipped_existing=0 skipped_no_input=0 failed=1');
+    copyFileSync(CSV_SAMPLE, file);
+    const left = await place.run(args);
+    expect(left.code).toBe(1);
+    expect(left.stdout).toContain('add --retry-failed');
+    expect(filesBelow(join(place.dir, 'cdf')).filter((path) => path.endsWith('.cdf'))).toEqual([]);
+    const retried = await place.run([...args, '--retry-failed']);
+    expect(retried.code).toBe(0);
+    expect(retried.stdout).toContain('processed=1 uploaded=0 skipped_existing=0 skipped_no_input=0 failed=0');
   });
 
   test('JSON input: the real JSON sample becomes a product', async () => {

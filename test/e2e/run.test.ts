@@ -112,7 +112,7 @@ describe('reachback run', { timeout: 240_000 }, () => {
     expect(place.simulator.stats().requests).toBe(0);
   });
 
-  test('SAFE-9: a slice that fails for good fails its day alone; --retry-failed asks for that slice only', async () => {
+  test('SAFE-9, CLI-11: a slice that fails for good fails its day alone; --retry-failed asks for that slice only', async () => {
     const place = await createPlace();
     place.simulator.setFaults({ rules: [{ match: { day: '2025-09-02', slice: 100 }, fault: { kind: 'html' } }] });
     const fast = { REACHBACK_PASS_WAIT_MS: '50' };

@@ -10,6 +10,7 @@ import type { SqlLedger } from '../../src/ledger/sql-ledger.ts';
 import { describeAlerts } from './alerts-contract.ts';
 import { describeLedger } from './contract.ts';
 import type { LedgerFactory } from './contract.ts';
+import { describeImport } from './import-contract.ts';
 import { describeZarrRecords } from './zarr-contract.ts';
 import { PASSWORD, startPostgres } from './postgres-server.ts';
 import type { PostgresServer } from './postgres-server.ts';
@@ -30,6 +31,7 @@ describeLedger('PostgreSQL', open);
 describeZarrRecords('PostgreSQL', open);
 
 describeAlerts('PostgreSQL', open);
+describeImport('PostgreSQL', open);
 
 function workspaceIn(root: string) {
   return { root, ledgerPath: join(root, 'reachback.db'), telemetryFile: join(root, 'download_telemetry.csv') };

@@ -4,6 +4,7 @@ import { onTestFinished } from 'vitest';
 import { describeAlerts } from './alerts-contract.ts';
 import { describeLedger } from './contract.ts';
 import type { LedgerFactory } from './contract.ts';
+import { describeImport } from './import-contract.ts';
 import { describeZarrRecords } from './zarr-contract.ts';
 
 const open: LedgerFactory = async (root, now) => {
@@ -15,3 +16,4 @@ const open: LedgerFactory = async (root, now) => {
 describeLedger('SQLite', open);
 describeZarrRecords('SQLite', open);
 describeAlerts('SQLite', open);
+describeImport('SQLite', open);
