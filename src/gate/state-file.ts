@@ -59,6 +59,8 @@ class DamagedError extends Error {}
 export class StateFile {
   readonly #database: Database.Database;
   readonly #insert: Database.Statement<[string, number, number]>;
+  /** What the disk holds of pauses and failed passes. */
+  #pauses: string | null = null;
 
   private constructor(database: Database.Database) {
     this.#database = database;
@@ -98,8 +100,6 @@ export class StateFile {
       const version = database.pragma('user_version', { simple: true }) as number;
       if (version > VERSION) throw newerVersion(path, version);
       database.pragma('journal_mode = WAL');
-      // A pause must outlive a power cut too.
-      database.pragma('synchronous = FULL');
       if (version === 0) {
         database.exec(
           `CREATE TABLE gate (id INTEGER PRIMARY KEY CHECK (id = 1), state TEXT NOT NULL, kept_ms REAL NOT NULL,
@@ -114,10 +114,18 @@ export class StateFile {
     }
   }
 
-  /** Durable when it returns. @throws PipelineError `disk_full`, `storage_unavailable` */
+  /**
+   * Safe from a kill when it returns; a pause or a failed pass from a power cut too. The pace, which changes with every
+   * request, is not worth waiting for a busy disk.
+   *
+   * @throws PipelineError `disk_full`, `storage_unavailable`
+   */
   save({ state, keptMs, wallMs }: StateRow): void {
+    const pauses = JSON.stringify([state.cooldown, state.breaker]);
     try {
+      this.#database.pragma(`synchronous = ${pauses === this.#pauses ? 'NORMAL' : 'FULL'}`);
       this.#insert.run(JSON.stringify(state), keptMs, wallMs);
+      this.#pauses = pauses;
     } catch (error) {
       const full = error instanceof Database.SqliteError && error.code === 'SQLITE_FULL';
       const reason = error instanceof Error ? error.message : String(error);

@@ -1,6 +1,7 @@
 /**
  * The thread's side: does one task after the other, each with one answer. Started by `run-in-thread.ts` alone.
  */
+import { setPriority } from 'node:os';
 import { parentPort } from 'node:worker_threads';
 import { isPipelineError, PipelineError } from '../../core/errors.ts';
 import { FormatError } from '../../formats/cdf/index.ts';
@@ -12,10 +13,14 @@ import type { Progress } from './types.ts';
 
 /** At most this often, in milliseconds. */
 const PROGRESS_INTERVAL_MS = 200;
+/** Of 19. */
+const NICENESS = 5;
 
 class Aborted extends Error {}
 
 if (!parentPort) throw new Error('src/products/reach-l1c/thread.ts runs as a worker thread only');
+// The event loop that beats goes first where cores are few. Only Linux means the calling thread alone.
+if (process.platform === 'linux') setPriority(NICENESS);
 const port = parentPort;
 port.on('message', (input: ThreadInput) => void serve(input));
 
