@@ -1,8 +1,9 @@
-import { isCancellation, log, proxyActivities, workflowInfo } from '@temporalio/workflow';
+import { isCancellation, log, proxyActivities, setCurrentDetails, workflowInfo } from '@temporalio/workflow';
 import type { Activities, DayAttempt, StageResult } from '../activities/types.ts';
 import { taskQueues } from '../core/backfill/ids.ts';
 import { stopsRun } from '../core/backfill/range-state.ts';
 import type { DayInput, DayResult, Stage } from '../core/backfill/types.ts';
+import { dayDetails } from '../core/report/day-details.ts';
 import { dayFailureOf, failDay } from './failure.ts';
 import { COMPUTE, DOWNLOAD, LIGHT, UPLOAD } from './options.ts';
 
@@ -26,6 +27,7 @@ export async function processDay(input: DayInput): Promise<DayResult> {
   let isUnchanged = false;
   try {
     for (stage of stages) {
+      setCurrentDetails(dayDetails(input, result, stage));
       // Looked at again, the source had nothing new: what follows from new data is left out.
       if (isUnchanged && input.recheck?.anyway.includes(stage) !== true) continue;
       const done = await runStage(stage, attempt);
@@ -46,6 +48,7 @@ export async function processDay(input: DayInput): Promise<DayResult> {
     log.warn('day not done', { ...failure });
     throw failDay(failure);
   }
+  setCurrentDetails(dayDetails(input, result, null));
   await recordDay(attempt);
   return result;
 }
