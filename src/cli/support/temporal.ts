@@ -4,13 +4,18 @@ import { NativeConnection } from '@temporalio/worker';
 import type { Environment } from '../../config.ts';
 import { PipelineError } from '../../core/errors.ts';
 
-/** Connects to the server that the environment names (address, TLS, API key by `@temporalio/envconfig`). */
-export async function connectExternal(environment: Environment): Promise<NativeConnection> {
+/** How the environment says to connect: address, TLS and API key, by `@temporalio/envconfig`. */
+export function externalConnection(environment: Environment) {
   const variables = Object.fromEntries(
     Object.entries(environment.variables).filter((entry): entry is [string, string] => entry[1] !== undefined),
   );
-  const { connectionOptions } = loadClientConnectConfig({ overrideEnvVars: variables });
-  return await connect(connectionOptions.address ?? '127.0.0.1:7233', connectionOptions);
+  return loadClientConnectConfig({ overrideEnvVars: variables }).connectionOptions;
+}
+
+/** Connects to the server that the environment names. */
+export async function connectExternal(environment: Environment): Promise<NativeConnection> {
+  const options = externalConnection(environment);
+  return await connect(options.address ?? '127.0.0.1:7233', options);
 }
 
 /** Connects to a server on this machine. */
