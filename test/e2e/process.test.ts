@@ -96,6 +96,32 @@ describe('download and process, as the reference has them', { timeout: 240_000 }
     ]);
   });
 
+  test('CLI-14: an upload that failed is done again by --retry-failed alone, without a build', async () => {
+    const place = await createPlace();
+    const range = ['--start-date', '2025-09-04', '--end-date', '2025-09-04'];
+    const args = (name: string, descriptor: string): string[] => {
+      const input = join(place.dir, name);
+      mkdirSync(input, { recursive: true });
+      copyFileSync(CSV_SAMPLE, join(input, 'REACH-ALL_20250904T000000_20250905T000000.csv'));
+      const folders = ['--input-dir', input, '--output-dir', join(place.dir, `${name}_cdf`)];
+      return ['process', ...range, ...folders, '--descriptor', descriptor, '--upload-to', `file://${place.delivered}`];
+    };
+    // Both products have the same name there: the second one may not take the place of the first.
+    expect((await place.run(args('first', 'QUICKLOOK'))).stdout).toContain('processed=1 uploaded=1');
+    const second = args('second', 'PROVISIONAL');
+    const failed = await place.run(second);
+    expect(failed.code).toBe(1);
+    expect(failed.stdout).toContain('processed=1 uploaded=0 skipped_existing=0 skipped_no_input=0 failed=1');
+    const built = fileHashes(join(place.dir, 'second_cdf'));
+    expect(Object.keys(built).filter((path) => path.endsWith('.cdf'))).toHaveLength(1);
+    rmSync(place.delivered, { recursive: true });
+    const retried = await place.run([...second, '--retry-failed']);
+    expect(retried.code).toBe(0);
+    expect(retried.stdout).toContain('processed=0 uploaded=1 skipped_existing=0 skipped_no_input=0 failed=0');
+    expect(fileHashes(join(place.dir, 'second_cdf'))).toEqual(built);
+    expect(Object.keys(fileHashes(place.delivered))).toHaveLength(1);
+  });
+
   test('CLI-15: a build that failed stays failed until --retry-failed, then the mended input is built', async () => {
     const place = await createPlace();
     const input = join(place.dir, 'in');
