@@ -96,6 +96,19 @@ describe('download and process, as the reference has them', { timeout: 240_000 }
     ]);
   });
 
+  test('CLI-20: a raised pace is used, and stays below --max-rate and --max-concurrent-requests', async () => {
+    const place = await createPlace();
+    place.simulator.setFaults({ rules: [{ fault: { kind: 'latency', ms: 300 } }] });
+    const range = ['--start-date', '2025-09-01', '--end-date', '2025-09-01', '--output-dir', './out'];
+    const pace = ['--max-concurrent-requests', '8', '--initial-rate', '30', '--max-rate', '40'];
+    expect((await place.run(['download', ...range, ...pace])).code).toBe(0);
+    const { concurrentPeak, peakPerSecond } = place.simulator.stats();
+    // Four are the standard.
+    expect(concurrentPeak).toBeGreaterThan(4);
+    expect(concurrentPeak).toBeLessThanOrEqual(8);
+    expect(peakPerSecond).toBeLessThanOrEqual(41);
+  });
+
   test('CLI-14: an upload that failed is done again by --retry-failed alone, without a build', async () => {
     const place = await createPlace();
     const range = ['--start-date', '2025-09-04', '--end-date', '2025-09-04'];
