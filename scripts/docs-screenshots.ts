@@ -106,12 +106,15 @@ try {
     'web-ui-schedule': `${uiUrl}/namespaces/default/schedules`,
   };
   const browser = await startBrowser(chromium, join(folder, 'profile'));
-  for (const [picture, url] of Object.entries(pages)) {
-    const png = await browser.picture(url, SIZE, DRAWING_MS);
-    await writeFile(join(IMAGES, `${picture}.png`), png);
-    console.log(`${picture}.png: ${Math.round(png.length / 1024)} KiB`);
+  try {
+    for (const [picture, url] of Object.entries(pages)) {
+      const png = await browser.picture(url, SIZE, DRAWING_MS);
+      await writeFile(join(IMAGES, `${picture}.png`), png);
+      console.log(`${picture}.png: ${Math.round(png.length / 1024)} KiB`);
+    }
+  } finally {
+    await browser.close();
   }
-  await browser.close();
   await connection.close();
   await reachback('cancel', `backfill/${name}/reach-all/quicklook/2025-10-01..2025-10-31`);
   await second;
