@@ -92,8 +92,7 @@ export async function runDays(ground: Ground, gate: readonly string[]): Promise<
   const places = ['--workspace', workspace, '--upload-to', pathToFileURL(delivered).href];
   const { startedMs, endedMs } = await run(REACHBACK, ['run', ...range, ...places, '--profile', 'istp', ...gate], {
     env: {
-      ...programEnvironment(source.url),
-      XDG_STATE_HOME: join(folder, 'state'),
+      ...programEnvironment(source.url, folder),
       BENCH_LOOP_FILE: loopFile,
       NODE_OPTIONS: `--import=${pathToFileURL(PROBE).href}`,
     },

@@ -35,7 +35,7 @@ export async function benchRange(ground: Ground): Promise<Figure[]> {
   try {
     const folder = ground.folder('range');
     const command = commandLine(folder, ground.tinyDays);
-    const env = { ...programEnvironment(source.url), XDG_STATE_HOME: join(folder, 'state') };
+    const env = programEnvironment(source.url, folder);
     ground.say(`${ground.tinyDays} tiny days through the program`);
     const first = await watched(command, env, join(folder, 'workspace'));
     ground.say('the same range again');

@@ -109,7 +109,7 @@ export class Ground {
       await run(
         REACHBACK,
         ['download', '--start-date', day!, '--end-date', day!, '--output-dir', folder, ...OPEN_GATE],
-        { env: programEnvironment(url) },
+        { env: programEnvironment(url, folder) },
       );
       this.#dayFile = join(folder, fileIn(folder, '.csv', 'REACH'));
       this.#isFloorFresh = false;
@@ -149,8 +149,8 @@ export class Ground {
 export const OPEN_GATE = ['--max-concurrent-requests', '16', '--initial-rate', '1000', '--max-rate', '1000'];
 
 /** A worker of its own against the simulator, whatever the shell is set to. */
-export function programEnvironment(url: string): Record<string, string | undefined> {
-  return { UDL_BASE_URL: url, BASICAUTH: TOKEN, TEMPORAL_ADDRESS: undefined };
+export function programEnvironment(url: string, folder: string): Record<string, string | undefined> {
+  return { UDL_BASE_URL: url, BASICAUTH: TOKEN, TEMPORAL_ADDRESS: undefined, XDG_STATE_HOME: join(folder, 'state') };
 }
 
 /** The name in `folder` with this beginning and end. */
