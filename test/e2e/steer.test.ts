@@ -26,6 +26,7 @@ describe('steering a range beside "reachback dev"', { timeout: 240_000 }, () => 
 
     place.simulator.setFaults({ rules: [] });
     const watch = place.start(['watch', '--workspace', place.workspace]);
+    await waitUntil('watching', () => watch.output().includes('NeedsAttention'));
     const retried = await place.run(['retry-failed', '--workspace', place.workspace, '--day', '2025-09-02']);
     expect(retried.code).toBe(0);
     const watched = await watch.ended;

@@ -241,7 +241,7 @@ describe('a range of days', () => {
     const { activities } = fakeActivities(async (_day, tries) => {
       if (tries === 2) await reopened.wait;
       if (tries === 1) {
-        throw ApplicationFailure.create({ type: 'rate_limited', message: 'a pause', nextRetryDelay: '2 seconds' });
+        throw ApplicationFailure.create({ type: 'rate_limited', message: 'a pause', nextRetryDelay: '5 seconds' });
       }
     });
     const until = '2025-09-01T12:00:00.000Z';
@@ -253,7 +253,7 @@ describe('a range of days', () => {
       for (const bad of ['', {}, { until: 'soon', why: 'x', waitMs: 1 }, { until, why: 'x', waitMs: -1 }]) {
         await handle.signal('cooldown', bad);
       }
-      for (const _twice of [1, 2]) await handle.signal('cooldown', { until, why: 'Retry-After 300 s', waitMs: 1_500 });
+      for (const _twice of [1, 2]) await handle.signal('cooldown', { until, why: 'Retry-After 300 s', waitMs: 4_000 });
       const waiting = await eventually(
         () => client.progress(handle),
         ({ state }) => state === 'Cooldown',
