@@ -195,6 +195,7 @@ class SharedGate implements Gate {
       cooldown: cooldown.untilMs > nowMs ? { untilMs: cooldown.untilMs, why: cooldown.why } : null,
       incident: breaker.incident,
       failedPasses: breaker.failedPasses,
+      probing: breaker.probing,
       hasSucceeded: this.#hasSucceeded,
       stats: this.#book.stats(nowMs, run),
     };

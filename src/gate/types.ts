@@ -40,6 +40,8 @@ export interface GateSnapshot {
   readonly incident: Incident | null;
   /** Passes that ended in failures since the last success. */
   readonly failedPasses: number;
+  /** After an incident was closed: the next request decides whether requests go on. */
+  readonly probing: boolean;
   /** Whether the source has given a usable answer since the process began. */
   readonly hasSucceeded: boolean;
   readonly stats: GateStats;

@@ -5,6 +5,7 @@
  */
 import { PipelineError, isPipelineError } from '../../core/errors.ts';
 import type { Product } from '../../core/product.ts';
+import { PASSES_TRIP } from '../../core/rate/breaker.ts';
 import type { Slice } from '../../core/slices.ts';
 import type { Permit } from '../../gate/index.ts';
 import type { SliceAnswer } from '../../sources/udl/index.ts';
@@ -42,6 +43,9 @@ export async function runPass(
   return pass;
 }
 
+/** Failed passes in a row after which a finished slice is worth a request: two more would stop the run. */
+const WITNESS_MAY_REPEAT = PASSES_TRIP - 2;
+
 class Pass implements PassResult {
   readonly exhausted: Slice[] = [];
   lastFailure: string | null = null;
@@ -69,11 +73,47 @@ class Pass implements PassResult {
     if (this.#signal?.aborted) cancel();
     this.#signal?.addEventListener('abort', cancel, { once: true });
     try {
+      await this.#askWitness();
       const runners = Math.min(this.#deps.gate.config.maxConcurrentRequests, this.#queue.length);
       await Promise.all(Array.from({ length: runners }, () => this.#runner()));
     } finally {
       this.#signal?.removeEventListener('abort', cancel);
     }
+  }
+
+  /**
+   * After passes that failed, one slice is asked for alone and first: when it is answered, the source does not fail as a whole,
+   * and a row of slices that are bad for good is no reason to stop (ADR 0014).
+   */
+  async #askWitness(): Promise<void> {
+    const { gate, source } = this.#deps;
+    const witness = this.#witness();
+    if (this.stopped || !witness) return;
+    try {
+      const permit = await gate.acquire(this.#waiting.signal);
+      if (!this.#store.has(witness)) {
+        this.#queue.splice(this.#queue.indexOf(witness), 1);
+        await this.#ask(witness, permit);
+        return;
+      }
+      const answer = await this.#exchange(witness, permit);
+      const facts = { slice: interval(witness), answer: answer.kind };
+      this.#deps.log?.info(facts, 'a finished slice once more, to see whether the source fails as a whole');
+      if (answer.kind === 'data') source.recycle(answer.block);
+      if (answer.kind !== 'failed') return;
+      this.lastFailure = answer.failure.detail;
+      await this.#store.noteFailure(witness, answer, source.host);
+    } catch (error) {
+      this.#stop(error);
+    }
+  }
+
+  #witness(): Slice | null {
+    const { failedPasses, probing } = this.#deps.gate.snapshot();
+    if (failedPasses === 0 && !probing) return null;
+    const { fresh, finished } = this.#store.witnesses;
+    if (failedPasses >= WITNESS_MAY_REPEAT) return finished ?? fresh;
+    return probing ? (fresh ?? finished) : fresh;
   }
 
   async #runner(): Promise<void> {

@@ -115,6 +115,30 @@ export class SliceStore {
     return [...fresh, ...failed.toSorted((a, b) => failures(b) - failures(a))];
   }
 
+  /**
+   * Slices whose answers tell best whether the source fails as a whole or only where it was asked of late: of those that have not
+   * failed the one farthest from all that have; and the cheapest finished one, which brings nothing but was answered before.
+   *
+   * @returns null for both when nothing has failed
+   */
+  get witnesses(): { readonly fresh: Slice | null; readonly finished: Slice | null } {
+    const failed = [...this.#failedBefore];
+    if (failed.length === 0) return { fresh: null, finished: null };
+    const distance = ({ startMs }: Slice): number => Math.min(...failed.map((other) => Math.abs(other - startMs)));
+    const fresh = this.missing.filter(({ startMs }) => !this.#failedBefore.has(startMs));
+    const withRecords = this.files.filter(({ header }) => header.counts.records > 0);
+    const [cheapest] = withRecords.toSorted((a, b) => a.header.bodyBytes - b.header.bodyBytes);
+    return {
+      fresh: fresh.toSorted((a, b) => distance(b) - distance(a))[0] ?? null,
+      finished: this.#slices.find(({ startMs }) => startMs === cheapest?.header.startMs) ?? null,
+    };
+  }
+
+  /** Whether the slice is finished. */
+  has({ startMs }: Slice): boolean {
+    return this.#done.has(startMs);
+  }
+
   /** Finished slices, ascending. */
   get files(): SliceFile[] {
     return this.#slices.flatMap(({ startMs }) => this.#done.get(startMs) ?? []);

@@ -283,18 +283,69 @@ describe('UDL-22, SAFE-4: what does not pass sees a bounded number of requests',
     expect(restarted.gate.snapshot()).toMatchObject({ incident: null, hasSucceeded: false });
   });
 
-  test.for([6, 12])(
-    'design §2: %d slices in a row that are bad for good end their day alone: the others are fetched, the source is not blamed',
-    async (bad) => {
-      const [from, to] = [100, 100 + bad].map((slice) => START + slice * 300_000) as [number, number];
-      server.script = (response, request) =>
-        request.startMs >= from && request.startMs < to ? send(response, 500, 'no') : GOOD(response, request);
+  /** Slices `from` to `from + count - 1` fail until they were asked for `times` times. */
+  function badRow(from: number, count: number, times = Infinity): Script {
+    const [startMs, endMs] = [from, from + count].map((slice) => START + slice * 300_000) as [number, number];
+    return (response, request) =>
+      request.startMs >= startMs && request.startMs < endMs && request.time <= times
+        ? send(response, 500, 'no')
+        : GOOD(response, request);
+  }
+
+  test.for([
+    ['in the middle', 100, 12],
+    ['in the morning', 0, 35],
+    ['in the evening', 253, 35],
+    ['nearly all day', 20, 240],
+  ] as const)(
+    'SAFE-4, SAFE-9: bad for good %s (from slice %d, %d in a row): the others are fetched, the day ends alone, the source is not blamed',
+    async ([, from, bad]) => {
+      server.script = badRow(from, bad);
       await expect(drive(deps, ALL)).rejects.toMatchObject({ kind: 'slice_exhausted' });
       expect(deps.gate.snapshot()).toMatchObject({ incident: null, hasSucceeded: true });
       const done = [...ledger.rows.values()].filter(({ status }) => status !== 'failed').length;
       expect(done).toBe(288 - bad);
+      // Each bad slice once, then six passes over five of them with up to three under way, and a witness now and then.
+      expect(server.seen.length).toBeLessThanOrEqual(288 + 6 * (5 + 3) + Math.ceil(bad / 10));
+
+      // --retry-failed by a new process: nothing has succeeded in it, and nothing but bad slices is left.
+      const before = server.seen.length;
+      const restarted = { ...deps, gate: openGate() };
+      await expect(drive(restarted, ALL)).rejects.toMatchObject({ kind: 'slice_exhausted' });
+      expect(restarted.gate.snapshot()).toMatchObject({ incident: null });
+      expect(server.seen.length - before).toBeLessThanOrEqual(6 * (5 + 3) + 2);
+
+      server.script = GOOD;
+      const beforeGood = server.seen.length;
+      expect(await drive(restarted, ALL)).toMatchObject({ outcome: 'done' });
+      expect(server.seen.length - beforeGood).toBe(bad);
     },
   );
+
+  test.for([
+    [0, 40, 1],
+    [100, 40, 3],
+  ] as const)(
+    'SAFE-9: a row of slices (from %d, %d of them) that fail %d times each costs requests, not the day',
+    async ([from, bad, times]) => {
+      server.script = badRow(from, bad, times);
+      expect(await drive(deps, ALL)).toMatchObject({ outcome: 'done' });
+      expect(deps.gate.snapshot()).toMatchObject({ incident: null, failedPasses: 0 });
+      expect(server.seen.length).toBeLessThanOrEqual(288 + bad * times + 10);
+    },
+  );
+
+  test('SAFE-4: after a stop and a resume the probe is a slice that was good, and the bad row ends its day', async () => {
+    const row = badRow(0, 30);
+    server.script = row;
+    await expect(drive(deps, ALL)).rejects.toMatchObject({ kind: 'slice_exhausted' });
+    server.script = (response) => send(response, 500, 'all of it');
+    await expect(drive(deps, ALL)).rejects.toMatchObject({ kind: 'source_aborted' });
+    server.script = row;
+    expect(deps.gate.closeIncident(deps.gate.snapshot().incident?.id ?? '')).toBe(true);
+    await expect(drive(deps, ALL)).rejects.toMatchObject({ kind: 'slice_exhausted' });
+    expect(deps.gate.snapshot()).toMatchObject({ incident: null, probing: false });
+  });
 
   test('a source that only answers 429 sees at most 30 × 4 requests, then the run is paused; no slice counts as failed', async () => {
     const factor = 200_000;
