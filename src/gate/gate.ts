@@ -38,11 +38,16 @@ export function createGate(options: GateOptions = {}): Gate {
 
 interface Waiter {
   readonly run: GateRun | null;
+  /** Of whom it waits for; a lower one goes first. */
+  readonly place: number;
   readonly grant: (permit: Permit) => void;
   readonly reject: (error: Error) => void;
 }
 
-/** Waiters are served first come, first served, by `#pump`, which runs whenever something may have changed. */
+/**
+ * Waiters are served by `#pump`, which runs whenever something may have changed: by place, at one place first come, first
+ * served. Two days that took turns would be complete at the same time, and nothing would be left to fetch while they are built.
+ */
 class SharedGate implements Gate {
   readonly config: RateConfig;
   readonly #clock: Clock;
@@ -55,6 +60,7 @@ class SharedGate implements Gate {
   #use: 'new' | 'open' | 'closed';
   #opening: Promise<void> | null = null;
   #inFlight = 0;
+  #places = 0;
   #hasSucceeded = false;
   #stopTimer: (() => void) | null = null;
 
@@ -94,9 +100,10 @@ class SharedGate implements Gate {
   }
 
   forRun(run: GateRun): Gate {
+    const place = (this.#places += 1);
     return {
       config: this.config,
-      acquire: (signal) => this.#acquire(run, signal),
+      acquire: (signal) => this.#acquire(run, place, signal),
       snapshot: () => this.#snapshot(run),
       open: () => this.open(),
       close: () => this.close(),
@@ -109,10 +116,10 @@ class SharedGate implements Gate {
   }
 
   acquire(signal?: AbortSignal): Promise<Permit> {
-    return this.#acquire(null, signal);
+    return this.#acquire(null, 0, signal);
   }
 
-  #acquire(run: GateRun | null, signal?: AbortSignal): Promise<Permit> {
+  #acquire(run: GateRun | null, place: number, signal?: AbortSignal): Promise<Permit> {
     return new Promise((resolve, reject) => {
       if (signal?.aborted) {
         reject(signal.reason as Error);
@@ -121,6 +128,7 @@ class SharedGate implements Gate {
       const settle = (): void => signal?.removeEventListener('abort', onAbort);
       const waiter: Waiter = {
         run,
+        place,
         grant: (permit) => {
           settle();
           resolve(permit);
@@ -136,7 +144,8 @@ class SharedGate implements Gate {
         this.#pump();
       };
       signal?.addEventListener('abort', onAbort, { once: true });
-      this.#queue.push(waiter);
+      const behind = this.#queue.findLastIndex((other) => other.place <= place);
+      this.#queue.splice(behind + 1, 0, waiter);
       // What could not be kept is tried again first: a pause that a restart would forget must not be followed by a request.
       if (this.#keeper?.problem) this.keep();
       if (this.#use === 'open') this.#pump();

@@ -117,7 +117,10 @@ export interface Gate {
   open(): Promise<void>;
   /** Keeps the state and gives the right back. Idempotent; who still waits is sent away. */
   close(): Promise<void>;
-  /** The same gate, with its permits counted for a run as well. */
+  /**
+   * The same gate for one piece of a run, such as a pass over a day: permits are counted for the run as well, and who asked
+   * for its piece earlier goes first.
+   */
   forRun(run: GateRun): Gate;
   /** Keeps the receipts now, so that others can read them. */
   keep(): void;

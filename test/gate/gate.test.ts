@@ -261,6 +261,24 @@ describe('SAFE-4: breaker', () => {
   });
 });
 
+describe('order', () => {
+  test('who came earlier is served first with all requests, so that days are complete one after the other', async () => {
+    const { clock, gate } = setUp({ ...OPEN, maxConcurrentRequests: 1 });
+    const held = await gate.acquire();
+    const [first, second] = ['r1', 'r1'].map((runId) => gate.forRun({ runId, workspace: 'ws' })) as [Gate, Gate];
+    const served: string[] = [];
+    const ask = async (day: Gate, name: string): Promise<void> => {
+      const granted = await day.acquire();
+      served.push(name);
+      granted.release(SUCCESS);
+    };
+    const asked = [ask(second, 'second 1'), ask(first, 'first 1'), ask(second, 'second 2'), ask(first, 'first 2')];
+    held.release(SUCCESS);
+    for (const _ of asked) await clock.advance(2_000);
+    expect(served).toEqual(['first 1', 'first 2', 'second 1', 'second 2']);
+  });
+});
+
 describe('receipt', () => {
   test('the receipt tells requests, 429s, seconds held back and the worst second', async () => {
     const { clock, gate } = setUp({ initialRate: 2, additiveIncrease: 0 });
