@@ -6,7 +6,8 @@ import { Client, WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } f
 import type { ConnectionLike, WorkflowHandle } from '@temporalio/client';
 import { defaultPayloadConverter } from '@temporalio/common';
 import { dayWorkflowId, rangeWorkflowId, taskQueues, zarrWorkflowId } from './core/backfill/ids.ts';
-import type { RangeInput, RangeProgress, RangeResult } from './core/backfill/range-state.ts';
+import type { RangeProgress, RangeResult } from './core/backfill/range-progress.ts';
+import type { RangeInput } from './core/backfill/range-state.ts';
 import type { Stage, StageHeartbeat } from './core/backfill/types.ts';
 import { STAGES } from './core/backfill/types.ts';
 import { PipelineError } from './core/errors.ts';

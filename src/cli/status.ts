@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { RangeProgress } from '../core/backfill/range-state.ts';
+import type { RangeProgress } from '../core/backfill/range-progress.ts';
 import { estimatedMinutesLeft } from '../core/report/range-details.ts';
 import { readGateReport } from '../gate/index.ts';
 import type { GateReport } from '../gate/index.ts';

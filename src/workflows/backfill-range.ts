@@ -21,7 +21,9 @@ import { beginCooldown, endCooldown } from '../core/backfill/range-cooldown.ts';
 import { checkConcurrency } from '../core/backfill/concurrency.ts';
 import { dayWorkflowId, taskQueues, zarrWorkflowId } from '../core/backfill/ids.ts';
 import * as range from '../core/backfill/range-state.ts';
-import type { RangeInput, RangeResult, RangeState, Step } from '../core/backfill/range-state.ts';
+import { failureList, progressOf, resultOf } from '../core/backfill/range-progress.ts';
+import type { RangeResult } from '../core/backfill/range-progress.ts';
+import type { RangeInput, RangeState, Step } from '../core/backfill/range-state.ts';
 import type { PlannedDay, RangeStateName } from '../core/backfill/types.ts';
 import { rangeDetails } from '../core/report/range-details.ts';
 import { SEARCH_ATTRIBUTES } from '../core/search-attributes.ts';
@@ -82,7 +84,7 @@ class RangeRun {
   async #loop(): Promise<RangeResult> {
     for (;;) {
       this.#show();
-      const step = range.nextStep(this.#state, this.#input.last, this.#running.size, this.#mustContinue());
+      const step = range.nextStep(this.#state, this.#input, this.#running.size, this.#mustContinue());
       if (step.do === 'return') {
         const zarr = await this.#syncZarr();
         await condition(allHandlersFinished);
@@ -101,12 +103,12 @@ class RangeRun {
         return;
       case 'plan_chunk': {
         const plan = await this.#plan(step.first, step.last, this.#state.limitLeft, this.#input.options.retryFailed);
-        range.applyChunkPlan(this.#state, this.#input.last, step.last, plan);
+        range.applyChunkPlan(this.#state, this.#input, step, plan);
         return;
       }
       case 'plan_days': {
         const plan = await this.#plan(this.#input.first, this.#input.last, null, step.retryFailed, step.days);
-        range.applyDayPlan(this.#state, step.days, plan);
+        range.applyDayPlan(this.#state, this.#input, step.days, plan);
         return;
       }
       case 'start':
@@ -259,7 +261,7 @@ class RangeRun {
   }
 
   #finish(): RangeResult {
-    const result = range.resultOf(this.#input, this.#state);
+    const result = resultOf(this.#input, this.#state);
     log.info('range finished', {
       done: result.totals.done,
       failed: result.failedDays,
@@ -271,7 +273,7 @@ class RangeRun {
 
   /** Keeps current details (free) and search attributes (one event per change) up to date. */
   #show(): void {
-    const progress = range.progressOf(this.#input, this.#state, [...this.#running]);
+    const progress = progressOf(this.#input, this.#state, [...this.#running]);
     setCurrentDetails(rangeDetails(progress));
     this.#upsert(progress.state);
   }
@@ -337,10 +339,10 @@ class RangeRun {
       },
       { validator: checkConcurrency, description: 'Days under way at once, 1 to 32.' },
     );
-    setHandler(messages.progressQuery, () => range.progressOf(this.#input, state, [...this.#running]), {
+    setHandler(messages.progressQuery, () => progressOf(this.#input, state, [...this.#running]), {
       description: 'Counts, running days, latest failures, pause.',
     });
-    setHandler(messages.failedDaysQuery, () => range.failureList(state, range.MAX_FAILURES_KEPT), {
+    setHandler(messages.failedDaysQuery, () => failureList(state, range.MAX_FAILURES_KEPT), {
       description: 'Failed days with stage, kind and message.',
     });
   }

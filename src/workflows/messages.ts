@@ -4,7 +4,7 @@
  */
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { CooldownNotice } from '../core/backfill/range-cooldown.ts';
-import type { RangeProgress } from '../core/backfill/range-state.ts';
+import type { RangeProgress } from '../core/backfill/range-progress.ts';
 import type { DayFailure } from '../core/backfill/types.ts';
 import type { Day } from '../core/time/day.ts';
 

@@ -5,7 +5,8 @@ import {
 } from '@temporalio/common';
 import { executeChild, log, ParentClosePolicy, setCurrentDetails, workflowInfo } from '@temporalio/workflow';
 import { rangeWorkflowId } from '../core/backfill/ids.ts';
-import type { RangeInput, RangeResult } from '../core/backfill/range-state.ts';
+import type { RangeResult } from '../core/backfill/range-progress.ts';
+import type { RangeInput } from '../core/backfill/range-state.ts';
 import { daysOfIncrement, incrementText } from '../core/backfill/schedule.ts';
 import type { ScheduledInput } from '../core/backfill/schedule.ts';
 import { rangeHelp, rangeSummary } from '../core/report/range-details.ts';

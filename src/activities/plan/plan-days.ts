@@ -11,7 +11,7 @@ export interface PlanDependencies extends SurveyDependencies {
   readonly ledger: Ledger;
 }
 
-/** A plan in which nothing is left out: what a dry run prints (TEL-27). */
+/** A plan in which nothing is left out, in the order in which days are done: what a dry run prints (TEL-27). */
 export interface PlanPreview {
   readonly days: readonly SurveyedDay[];
   /** Whether `limitDays` cut the plan short. */
@@ -50,7 +50,8 @@ export function previewDays(deps: SurveyDependencies, request: PlanRequest): Pro
 
 async function plan(deps: SurveyDependencies, request: PlanRequest, dryRun: boolean): Promise<PlanPreview> {
   const { product, first, last, options } = request;
-  const surveyed = await surveyDays(deps, request, dryRun);
+  const ascending = await surveyDays(deps, request, dryRun);
+  const surveyed = options.newestFirst === true ? ascending.toReversed() : ascending;
   const { kept, limited } = limitDays(surveyed, options.limitDays);
   const others = (await deps.ledger?.artifactsOfOthers(product, first, last)) ?? [];
   refuseOwnedPaths(product, deps.folders, kept, others);

@@ -1,6 +1,6 @@
 /** Questions to a person at the terminal. */
 import { cancel, isCancel, select } from '@clack/prompts';
-import type { RangeProgress } from '../../core/backfill/range-state.ts';
+import type { RangeProgress } from '../../core/backfill/range-progress.ts';
 import type { Session } from './session.ts';
 
 /** What to do when nothing but failed days is left. Leaving is offered only where the range outlives this process. */

@@ -1,7 +1,8 @@
 /** The course of `run`, `download` and `process`: check, plan or start, follow, settle what failed, sum up, exit code. */
 import { randomUUID } from 'node:crypto';
 import { rangeWorkflowId } from '../../core/backfill/ids.ts';
-import type { RangeInput, RangePause, RangeResult } from '../../core/backfill/range-state.ts';
+import type { RangeResult } from '../../core/backfill/range-progress.ts';
+import type { RangeInput, RangePause } from '../../core/backfill/range-state.ts';
 import type { RunOptions } from '../../core/backfill/types.ts';
 import type { Product } from '../../core/product.ts';
 import { productSlug } from '../../core/product.ts';

@@ -1,5 +1,5 @@
 /** A range as a calendar: a row for each month, a cell for each day. Pure but for the colours, which the caller paints. */
-import type { RangeProgress } from '../../core/backfill/range-state.ts';
+import type { RangeProgress } from '../../core/backfill/range-progress.ts';
 import { addDays, daysBetween } from '../../core/time/day.ts';
 import type { Day } from '../../core/time/day.ts';
 import type { DayLine } from '../../ledger/reports.ts';

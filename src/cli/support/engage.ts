@@ -3,7 +3,8 @@
  */
 import { WorkflowFailedError } from '@temporalio/client';
 import { PipelineError } from '../../core/errors.ts';
-import type { RangeInput, RangeProgress } from '../../core/backfill/range-state.ts';
+import type { RangeProgress } from '../../core/backfill/range-progress.ts';
+import type { RangeInput } from '../../core/backfill/range-state.ts';
 import type { RangeHandle } from '../../client.ts';
 import type { Session } from './session.ts';
 

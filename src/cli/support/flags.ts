@@ -36,6 +36,7 @@ export interface RunFlags {
   /** `run` only. */
   readonly refresh?: boolean;
   readonly limitDays?: number;
+  readonly newestFirst?: boolean;
   readonly dryRun?: boolean;
   readonly concurrency: number;
   readonly attach?: boolean;
@@ -142,7 +143,12 @@ export function addProductFlags(command: Command): Command {
 export function addRunFlags(command: Command): Command {
   return command
     .option('--retry-failed', 'try days again whose last attempt failed')
-    .option('--limit-days <n>', 'give work to at most this many days', positiveInteger)
+    .option(
+      '--limit-days <n>',
+      'give work to at most this many days, the first ones that have some; days without work are not counted',
+      positiveInteger,
+    )
+    .option('--newest-first', 'begin with the last day of the range and go back in time')
     .option('--dry-run', 'print the plan; no network, no token, nothing written')
     .option('--concurrency <days>', 'days under way at once', daysAtOnce, 2)
     .option('--attach', 'when the same range is running already, follow it instead of ending with code 2');

@@ -1,7 +1,7 @@
 /** Follows a range to a point where the command has something to decide: its end, or nothing left but failed days. */
 import { ServiceError, WorkflowFailedError } from '@temporalio/client';
 import type { RangeHandle, DayActivity } from '../../client.ts';
-import type { RangeProgress, RangeResult } from '../../core/backfill/range-state.ts';
+import type { RangeProgress, RangeResult } from '../../core/backfill/range-progress.ts';
 import { PipelineError } from '../../core/errors.ts';
 import type { Session } from './session.ts';
 

@@ -1,5 +1,5 @@
 /** What a run says at its end: the counters of spec/telemetry.md §9 and a table of days. */
-import type { RangeResult } from '../../core/backfill/range-state.ts';
+import type { RangeResult } from '../../core/backfill/range-progress.ts';
 import type { DayLine } from '../../ledger/reports.ts';
 import { formatBytes, formatCount, formatSeconds, formatTable } from './format.ts';
 

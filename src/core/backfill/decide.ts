@@ -263,7 +263,7 @@ export function decisionFlags({ mode, retryFailed, refresh, uploadTo }: RunOptio
  * Cuts a plan (TEL-25 with TEL-D7): days without work are kept and cost nothing; the walk ends at the first day that has
  * work once `limit` days have some. Days behind that are dropped, also those without work.
  *
- * @param days - ascending
+ * @param days - in the order in which they are to be done
  * @param limit - days that may have work, 0 or more; null for no limit
  */
 export function limitDays<T extends { readonly stages: readonly Stage[] }>(

@@ -6,21 +6,10 @@ import { ERROR_KINDS } from '../errors.ts';
 import type { ErrorKind } from '../errors.ts';
 import type { ProductSlug } from '../product.ts';
 import type { CheckState } from '../records/source-check.ts';
-import { addDays, countDays } from '../time/day.ts';
+import { addDays } from '../time/day.ts';
 import type { Day } from '../time/day.ts';
 import type { RangeCooldown } from './range-cooldown.ts';
-import type { ZarrResult } from '../zarr.ts';
-import type {
-  DayFailure,
-  DayResult,
-  PlannedDay,
-  PlanResult,
-  RunMode,
-  RunOptions,
-  SkipCounts,
-  Stage,
-  RangeStateName,
-} from './types.ts';
+import type { DayFailure, DayResult, PlannedDay, PlanResult, RunOptions, SkipCounts, Stage } from './types.ts';
 
 /** Failed days kept by name; more are counted only, so that the state stays small. */
 export const MAX_FAILURES_KEPT = 500;
@@ -47,6 +36,8 @@ export interface RangeInput {
   readonly maxDaysPerRun: number;
   /** Whether the server knows the custom search attributes. */
   readonly searchAttributes: boolean;
+  /** No second day starts before one is done: what it took says what the rest will take (SAFE-14). Absent for no. */
+  readonly measureFirst?: boolean;
   /** Nobody waits for it: failed days do not hold it open. Absent for no. */
   readonly unattended?: boolean;
   readonly carried?: RangeState;
@@ -80,7 +71,7 @@ export interface RangePause {
 }
 
 export interface RangeState {
-  /** First day that no plan has covered yet; null when the whole range is planned. */
+  /** The day that the next plan begins with: the first, newest first the last, that none has covered; null when all are planned. */
   nextDay: Day | null;
   /** Planned days that have not started, in order. */
   queue: PlannedDay[];
@@ -109,58 +100,17 @@ export interface RangeState {
   runs: number;
 }
 
-/** Answer of the query `progress`. */
-export interface RangeProgress {
-  readonly runId: string;
-  readonly product: ProductSlug;
+/** Days `first..last`, both included. */
+interface DaySpan {
   readonly first: Day;
   readonly last: Day;
-  readonly options: RunOptions;
-  readonly state: RangeStateName;
-  /** Days of `first..last`. */
-  readonly totalDays: number;
-  /** Days that are settled one way or another: done, no data, skipped, failed. */
-  readonly settledDays: number;
-  /** Days still to be planned or done; days that `limitDays` cut off are neither settled nor unsettled. */
-  readonly unsettledDays: number;
-  readonly totals: RangeTotals;
-  readonly running: readonly Day[];
-  /** Days that wait for their start or for being planned again. */
-  readonly queued: number;
-  readonly elsewhere: readonly Day[];
-  readonly failedDays: number;
-  /** The latest failures, at most ten, by day. */
-  readonly recentFailures: readonly (DayFailure & { readonly day: Day })[];
-  readonly pause: RangePause | null;
-  /** What running days wait for; null when nothing holds them up for long. */
-  readonly cooldown: RangeCooldown | null;
-  readonly concurrency: number;
-}
-
-/** Result of `backfillRange`. */
-export interface RangeResult {
-  readonly mode: RunMode;
-  readonly runId: string;
-  readonly product: ProductSlug;
-  readonly first: Day;
-  readonly last: Day;
-  readonly totals: RangeTotals;
-  readonly failedDays: number;
-  /** At most `MAX_FAILURES_KEPT`. */
-  readonly failures: readonly (DayFailure & { readonly day: Day })[];
-  /** Set when the range was finished while the source had stopped it: what is left was not attempted. */
-  readonly stopped: RangePause | null;
-  /** Days of the range that were neither attempted nor found done. */
-  readonly notAttempted: number;
-  /** What became of the Zarr store, when one was named. */
-  readonly zarr?: ZarrResult;
 }
 
 /** What the workflow should do now. */
 export type Step =
   | { readonly do: 'close_incident'; readonly incident: string }
   | { readonly do: 'plan_days'; readonly days: readonly Day[]; readonly retryFailed: boolean }
-  | { readonly do: 'plan_chunk'; readonly first: Day; readonly last: Day }
+  | ({ readonly do: 'plan_chunk' } & DaySpan)
   | { readonly do: 'start'; readonly planned: PlannedDay }
   | { readonly do: 'wait' }
   | { readonly do: 'wait_for_operator' }
@@ -171,7 +121,7 @@ const NO_SKIPS: SkipCounts = { existing: 0, noData: 0, failed: 0, noInput: 0 };
 
 export function initialState(input: RangeInput): RangeState {
   return {
-    nextDay: input.first,
+    nextDay: isNewestFirst(input) ? input.last : input.first,
     queue: [],
     retry: [],
     recheck: [],
@@ -204,7 +154,7 @@ export function initialState(input: RangeInput): RangeState {
  * @param running - days under way
  * @param mustContinue - whether the history is long enough to be cut
  */
-export function nextStep(state: RangeState, last: Day, running: number, mustContinue: boolean): Step {
+export function nextStep(state: RangeState, input: RangeInput, running: number, mustContinue: boolean): Step {
   const drained = running === 0;
   if (state.finishing) return drained ? { do: 'return' } : { do: 'wait' };
   if (mustContinue) return drained ? { do: 'continue_as_new' } : { do: 'wait' };
@@ -213,33 +163,51 @@ export function nextStep(state: RangeState, last: Day, running: number, mustCont
   if (state.retry.length > 0) return { do: 'plan_days', days: state.retry, retryFailed: true };
   if (state.recheck.length > 0) return { do: 'plan_days', days: state.recheck, retryFailed: false };
   const planned = state.queue[0];
-  if (planned) return running < state.concurrency ? { do: 'start', planned } : { do: 'wait' };
-  if (state.nextDay && state.limitLeft !== 0) {
-    const chunkEnd = addDays(state.nextDay, PLAN_CHUNK_DAYS - 1);
-    return { do: 'plan_chunk', first: state.nextDay, last: chunkEnd < last ? chunkEnd : last };
-  }
+  if (planned) return running < daysAtOnce(state, input) ? { do: 'start', planned } : { do: 'wait' };
+  if (state.nextDay && state.limitLeft !== 0) return { do: 'plan_chunk', ...chunkFrom(state.nextDay, input) };
   if (!drained || state.elsewhere.length > 0) return { do: 'wait' };
   return failedCount(state) > 0 ? { do: 'wait_for_operator' } : { do: 'return' };
 }
 
-/** Takes a plan for `first..last` into the state. */
-export function applyChunkPlan(state: RangeState, rangeLast: Day, chunkLast: Day, plan: PlanResult): void {
+export function isNewestFirst({ options }: Pick<RangeInput, 'options'>): boolean {
+  return options.newestFirst === true;
+}
+
+function daysAtOnce(state: RangeState, { measureFirst }: RangeInput): number {
+  const isMeasured = state.totals.done > 0 || failedCount(state) > 0;
+  return measureFirst === true && !isMeasured ? 1 : state.concurrency;
+}
+
+/** Days from `from` on, in the order of the range. */
+function chunkFrom(from: Day, input: RangeInput): DaySpan {
+  if (isNewestFirst(input)) {
+    const first = addDays(from, 1 - PLAN_CHUNK_DAYS);
+    return { first: first > input.first ? first : input.first, last: from };
+  }
+  const last = addDays(from, PLAN_CHUNK_DAYS - 1);
+  return { first: from, last: last < input.last ? last : input.last };
+}
+
+/** Takes a plan for the days of `chunk` into the state. */
+export function applyChunkPlan(state: RangeState, input: RangeInput, chunk: DaySpan, plan: PlanResult): void {
   enqueue(state, plan);
   if (state.limitLeft !== null) state.limitLeft = Math.max(0, state.limitLeft - plan.days.length);
-  state.nextDay = plan.limited || chunkLast >= rangeLast ? null : addDays(chunkLast, 1);
+  const next = isNewestFirst(input) ? addDays(chunk.first, -1) : addDays(chunk.last, 1);
+  state.nextDay = plan.limited || next < input.first || next > input.last ? null : next;
 }
 
 /**
  * Takes a plan for single days into the state; days without work are settled by it. They have had work before: the limit
  * counted them then.
  */
-export function applyDayPlan(state: RangeState, days: readonly Day[], plan: PlanResult): void {
+export function applyDayPlan(state: RangeState, input: RangeInput, days: readonly Day[], plan: PlanResult): void {
   const planned = new Set(days);
   state.retry = state.retry.filter((day) => !planned.has(day));
   state.recheck = state.recheck.filter((day) => !planned.has(day));
   for (const day of days) delete state.failed[day];
   enqueue(state, plan);
-  state.queue.sort((a, b) => (a.day < b.day ? -1 : Number(a.day > b.day)));
+  const up = isNewestFirst(input) ? -1 : 1;
+  state.queue.sort((a, b) => (a.day < b.day ? -up : a.day > b.day ? up : 0));
 }
 
 function enqueue(state: RangeState, plan: PlanResult): void {
@@ -376,69 +344,4 @@ export function recheckElsewhere(state: RangeState): void {
 
 export function failedCount(state: RangeState): number {
   return Object.keys(state.failed).length + state.failedOverflow;
-}
-
-/** Days of the range that have not come to an end: not planned (unless the limit is spent), queued, waiting or running. */
-export function unsettledDays(state: RangeState, last: Day, running: number): number {
-  const unplanned = state.nextDay && state.limitLeft !== 0 ? countDays(state.nextDay, last) : 0;
-  return unplanned + state.queue.length + state.recheck.length + state.elsewhere.length + running;
-}
-
-/** Days that came to an end, whichever. */
-function settledDays(state: RangeState): number {
-  const { done, noData, skipped } = state.totals;
-  return done + noData + skipped.existing + skipped.noData + skipped.failed + skipped.noInput + failedCount(state);
-}
-
-export function stateName(state: RangeState, running: number): RangeStateName {
-  if (state.finishing) return 'Finishing';
-  if (state.pause) return state.pause.by === 'operator' ? 'Paused' : 'NeedsAttention';
-  if (running > 0 && state.cooldown) return 'Cooldown';
-  if (running > 0 || state.queue.length > 0 || state.elsewhere.length > 0) return 'Running';
-  if (state.nextDay && state.limitLeft !== 0) return 'Planning';
-  return failedCount(state) > 0 ? 'NeedsAttention' : 'Running';
-}
-
-export function failureList(state: RangeState, most: number): (DayFailure & { day: Day })[] {
-  return Object.entries(state.failed)
-    .slice(-most)
-    .map(([day, failure]) => ({ ...failure, day: day as Day }));
-}
-
-export function progressOf(input: RangeInput, state: RangeState, running: readonly Day[]): RangeProgress {
-  return {
-    runId: input.runId,
-    product: input.product,
-    first: input.first,
-    last: input.last,
-    options: input.options,
-    state: stateName(state, running.length),
-    totalDays: countDays(input.first, input.last),
-    settledDays: settledDays(state),
-    unsettledDays: unsettledDays(state, input.last, running.length),
-    totals: state.totals,
-    running,
-    queued: state.queue.length + state.retry.length + state.recheck.length,
-    elsewhere: state.elsewhere,
-    failedDays: failedCount(state),
-    recentFailures: failureList(state, 10),
-    pause: state.pause,
-    cooldown: state.cooldown ?? null,
-    concurrency: state.concurrency,
-  };
-}
-
-export function resultOf(input: RangeInput, state: RangeState): RangeResult {
-  return {
-    mode: input.options.mode,
-    runId: input.runId,
-    product: input.product,
-    first: input.first,
-    last: input.last,
-    totals: state.totals,
-    failedDays: failedCount(state),
-    failures: failureList(state, MAX_FAILURES_KEPT),
-    stopped: state.pause,
-    notAttempted: unsettledDays(state, input.last, 0),
-  };
 }

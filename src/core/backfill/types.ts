@@ -41,6 +41,8 @@ export interface RunOptions {
   readonly sliceMode: SliceMode;
   /** At most this many days get work (TEL-25 with TEL-D7); null for no limit. */
   readonly limitDays: number | null;
+  /** Days are taken from the last to the first; absent for no. */
+  readonly newestFirst?: boolean;
   /** Zarr store to bring up to date when the range has come to its end. */
   readonly zarr?: ZarrTarget;
 }
@@ -83,7 +85,7 @@ export interface SkipCounts {
 }
 
 export interface PlanResult {
-  /** Days with work, ascending. */
+  /** Days with work, in the order in which they are to be done: ascending, descending with `newestFirst`. */
   readonly days: readonly PlannedDay[];
   readonly skipped: SkipCounts;
   /** Whether `limitDays` cut the plan short. */

@@ -1,5 +1,6 @@
 /** What the web UI shows of a range while it runs: a short page of Markdown, made from its progress alone. */
-import type { RangeInput, RangeProgress } from '../backfill/range-state.ts';
+import type { RangeProgress } from '../backfill/range-progress.ts';
+import type { RangeInput } from '../backfill/range-state.ts';
 import { checksText } from '../records/source-check.ts';
 import { countDays } from '../time/day.ts';
 

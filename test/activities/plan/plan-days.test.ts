@@ -97,6 +97,22 @@ describe('planDays', () => {
     expect(work(await planDays(deps, request({}, { days: [SECOND] })))).toEqual([`${SECOND} ${ALL_STAGES}`]);
   });
 
+  test('newest first, the limit takes the last days that have work, in that order; a dry run says the same', async () => {
+    const { deps, download } = await createHarness();
+    await download(SECOND);
+    for (const [limitDays, days] of [
+      [null, [THIRD, FIRST]],
+      [1, [THIRD]],
+    ] as const) {
+      const asked = request({ mode: 'download', newestFirst: true, limitDays });
+      const preview = await previewDays(deps, asked);
+      expect(preview.days.filter(({ skip }) => skip === null).map(({ day }) => day)).toEqual(days);
+      const plan = await planDays(deps, asked);
+      expect(plan.days.map(({ day }) => day)).toEqual(days);
+      expect(plan).toMatchObject({ limited: limitDays === 1, skipped: { existing: 1 } });
+    }
+  });
+
   test('TEL-25, TEL-D7: the limit counts days with work; those behind the cut get no row and no word', async () => {
     const { deps, download, writeFile, folders, statuses, logged } = await createHarness();
     await download(SECOND);

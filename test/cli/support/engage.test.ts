@@ -2,7 +2,7 @@ import { WorkflowFailedError } from '@temporalio/client';
 import { describe, expect, test } from 'vitest';
 import { engageRange, holdOtherRanges } from '../../../src/cli/support/engage.ts';
 import type { Engagement } from '../../../src/cli/support/engage.ts';
-import type { RangeProgress } from '../../../src/core/backfill/range-state.ts';
+import type { RangeProgress } from '../../../src/core/backfill/range-progress.ts';
 import { PipelineError } from '../../../src/core/errors.ts';
 import { INPUT, RANGE_ID, fakeSession } from './fake-session.ts';
 import { DAY, progress } from './views.ts';

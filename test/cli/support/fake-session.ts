@@ -1,7 +1,8 @@
 /** A session whose ranges live in the test: every call of the client is noted, its answers are scripted. */
 import type { RangeHandle } from '../../../src/client.ts';
 import type { Session } from '../../../src/cli/support/session.ts';
-import type { RangeInput, RangeProgress, RangeResult } from '../../../src/core/backfill/range-state.ts';
+import type { RangeProgress, RangeResult } from '../../../src/core/backfill/range-progress.ts';
+import type { RangeInput } from '../../../src/core/backfill/range-state.ts';
 import { rangeWorkflowId } from '../../../src/core/backfill/ids.ts';
 import { LAST, DAY, progress, result } from './views.ts';
 

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { followRange } from '../../../src/cli/support/follow.ts';
 import type { RangeView } from '../../../src/cli/support/follow.ts';
 import type { RangeHandle } from '../../../src/client.ts';
-import type { RangeProgress } from '../../../src/core/backfill/range-state.ts';
+import type { RangeProgress } from '../../../src/core/backfill/range-progress.ts';
 import { RANGE_ID, fakeSession } from './fake-session.ts';
 import type { Script } from './fake-session.ts';
 import { DAY, progress, result } from './views.ts';

@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { countersLine, dayTable, differenceLines, failureLines } from '../../../src/cli/support/summary.ts';
+import { resultOf } from '../../../src/core/backfill/range-progress.ts';
 import * as range from '../../../src/core/backfill/range-state.ts';
 import type { Stage } from '../../../src/core/backfill/types.ts';
 import { addDays, countDays } from '../../../src/core/time/day.ts';
@@ -74,7 +75,7 @@ describe('the closing line', () => {
           const day = addDays(DAY, index);
           const skipped = { existing: 0, noData: 0, failed: 0, noInput: 0 };
           const counted = { existing: 'existing', skippedNoData: 'noData', skippedFailed: 'failed' }[how as string];
-          range.applyChunkPlan(state, input.last, input.last, {
+          range.applyChunkPlan(state, input, input, {
             days: [],
             skipped: counted === undefined ? skipped : { ...skipped, [counted]: 1 },
             limited: false,
@@ -91,7 +92,7 @@ describe('the closing line', () => {
             range.applyDayFailed(state, day, { ...failure, stage: 'count', stagesDone: ['download'] });
           if (how === 'left') state.queue.push({ day, stages: ['download'], reason: 'r' });
         }
-        const of = countersOf(`${countersLine(range.resultOf(input, state))} `);
+        const of = countersOf(`${countersLine(resultOf(input, state))} `);
         expect(of['planned']).toBe(ends.length);
         expect(of['planned']).toBe(
           of['downloaded']! + of['skipped_existing']! + of['skipped_no_data']! + of['failed']! + of['not_attempted']!,

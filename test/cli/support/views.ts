@@ -1,6 +1,7 @@
 /** Views and results of a range with everything zero, to be changed where a test looks. */
 import type { DayActivity } from '../../../src/client.ts';
-import type { RangeProgress, RangeResult, RangeTotals } from '../../../src/core/backfill/range-state.ts';
+import type { RangeProgress, RangeResult } from '../../../src/core/backfill/range-progress.ts';
+import type { RangeTotals } from '../../../src/core/backfill/range-state.ts';
 import { parseDay } from '../../../src/core/time/day.ts';
 
 export const DAY = parseDay('2025-09-01');

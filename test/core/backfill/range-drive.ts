@@ -6,6 +6,7 @@ import { MAX_CONCURRENCY } from '../../../src/core/backfill/concurrency.ts';
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
 import * as range from '../../../src/core/backfill/range-state.ts';
+import { progressOf } from '../../../src/core/backfill/range-progress.ts';
 import type { RangeInput, RangeState, Step } from '../../../src/core/backfill/range-state.ts';
 import type { DayFailure, PlannedDay, PlanResult } from '../../../src/core/backfill/types.ts';
 import { ERROR_KINDS } from '../../../src/core/errors.ts';
@@ -25,6 +26,8 @@ export interface About {
   /** Every day of a month whose number this divides needs nothing. */
   readonly skipEvery: number;
   readonly limitDays: number | null;
+  readonly newestFirst?: boolean;
+  readonly measureFirst?: boolean;
   readonly concurrency: number;
 }
 
@@ -49,6 +52,8 @@ export const ranges = fc.record({
   days: fc.integer({ min: 1, max: 900 }),
   skipEvery: fc.integer({ min: 2, max: 9 }),
   concurrency: fc.integer({ min: 1, max: 5 }),
+  newestFirst: fc.boolean(),
+  measureFirst: fc.boolean(),
 });
 
 /** The engine and the ledger in small: who is under way, what is done, what each step asked for. */
@@ -63,7 +68,7 @@ export class Drive {
   returned = false;
   mustContinue = false;
 
-  constructor({ days, skipEvery, limitDays, concurrency }: About) {
+  constructor({ days, skipEvery, limitDays, newestFirst, measureFirst, concurrency }: About) {
     this.#skipEvery = skipEvery;
     this.input = {
       workspace: 'test',
@@ -78,7 +83,9 @@ export class Drive {
         profile: 'parity',
         sliceMode: 'half-open',
         limitDays,
+        ...(newestFirst === true && { newestFirst }),
       },
+      ...(measureFirst === true && { measureFirst }),
       concurrency,
       maxDaysPerRun: 250,
       searchAttributes: true,
@@ -86,9 +93,13 @@ export class Drive {
     this.state = range.initialState(this.input);
   }
 
-  /** Days that the first plans find work for, were there no limit. */
-  get daysWithWork(): number {
-    return daysBetween(FIRST, this.input.last).filter((day) => !this.#needsNothing(day)).length;
+  /** Days that the first plans find work for, were there no limit, in the order in which they are to be done. */
+  get daysWithWork(): Day[] {
+    return this.#inOrder(daysBetween(FIRST, this.input.last)).filter((day) => !this.#needsNothing(day));
+  }
+
+  #inOrder(days: readonly Day[]): readonly Day[] {
+    return this.input.options.newestFirst === true ? days.toReversed() : days;
   }
 
   /** Takes steps until one waits. */
@@ -177,7 +188,7 @@ export class Drive {
   }
 
   #next(): Step {
-    return range.nextStep(this.state, this.input.last, this.running.length, this.mustContinue);
+    return range.nextStep(this.state, this.input, this.running.length, this.mustContinue);
   }
 
   #take(step: Exclude<Step, { do: 'wait' | 'wait_for_operator' | 'return' }>): void {
@@ -194,11 +205,11 @@ export class Drive {
         return;
       case 'plan_chunk': {
         const plan = this.#plan(daysBetween(step.first, step.last), state.limitLeft);
-        range.applyChunkPlan(state, this.input.last, step.last, plan);
+        range.applyChunkPlan(state, this.input, step, plan);
         return;
       }
       case 'plan_days':
-        range.applyDayPlan(state, step.days, this.#plan(step.days, null));
+        range.applyDayPlan(state, this.input, step.days, this.#plan(step.days, null));
         return;
       case 'start':
         this.#start(step.planned);
@@ -210,6 +221,11 @@ export class Drive {
     assert.equal(this.state.pause, null, 'no day starts in a pause');
     assert.ok(!this.running.includes(day), `${day} started twice at once`);
     assert.ok(!this.#done.has(day), `${day} started although it is done`);
+    const isMeasured = this.state.totals.done > 0 || range.failedCount(this.state) > 0;
+    assert.ok(
+      this.input.measureFirst !== true || isMeasured || this.running.length === 0,
+      'the first day is not alone',
+    );
     this.running.push(day);
     assert.ok(this.running.length <= this.state.concurrency, 'more days at once than allowed');
   }
@@ -221,7 +237,7 @@ export class Drive {
   #plan(asked: readonly Day[], limit: number | null): PlanResult {
     const days: PlannedDay[] = [];
     let existing = 0;
-    for (const day of asked) {
+    for (const day of this.#inOrder(asked)) {
       if (this.#done.has(day) || (!this.given.has(day) && this.#needsNothing(day))) {
         existing += 1;
         this.#done.add(day);
@@ -238,7 +254,7 @@ export class Drive {
   /** What holds at any moment. */
   #check(): void {
     const { state } = this;
-    const { totalDays, settledDays, unsettledDays } = range.progressOf(this.input, state, this.running);
+    const { totalDays, settledDays, unsettledDays } = progressOf(this.input, state, this.running);
     const lost = totalDays - settledDays - unsettledDays;
     assert.ok(state.limitLeft === null ? lost === 0 : lost >= 0, `${lost} days are nowhere`);
     const places = [

@@ -1,5 +1,6 @@
 import { checkConcurrency } from '../../../src/core/backfill/concurrency.ts';
 import { describe, expect, test } from 'vitest';
+import { failureList, progressOf, resultOf, stateName } from '../../../src/core/backfill/range-progress.ts';
 import * as range from '../../../src/core/backfill/range-state.ts';
 import type { RangeInput, RangeState, Step } from '../../../src/core/backfill/range-state.ts';
 import type { DayFailure, PlanResult, RangeStateName } from '../../../src/core/backfill/types.ts';
@@ -45,6 +46,7 @@ const failed = (kind: DayFailure['kind'] = 'slice_exhausted', more: Partial<DayF
   message: `it was ${kind}`,
   ...more,
 });
+const TOTALS = range.initialState(input()).totals;
 const NO_SKIPS = { existing: 0, noData: 0, failed: 0, noInput: 0 };
 const plan = (days: readonly Day[], more: Partial<PlanResult> = {}): PlanResult => ({
   days: days.map(plannedDay),
@@ -111,15 +113,15 @@ describe('nextStep: what a range does next', () => {
     ['failed days beyond those kept wait too', { failedOverflow: 1 }, {}, { do: 'wait_for_operator' }],
     ['nothing left: returns', {}, {}, { do: 'return' }],
   ])('%s', ([, changes, { running = 0, mustContinue = false }, expected]) => {
-    expect(range.nextStep(state(changes), LAST, running, mustContinue)).toEqual(expected);
+    expect(range.nextStep(state(changes), input(), running, mustContinue)).toEqual(expected);
   });
 
   test('a plan covers at most 366 days and ends with the range', () => {
     const last = parseDay('2027-01-15');
-    const first = range.nextStep(state({ nextDay: FIRST }), last, 0, false);
+    const first = range.nextStep(state({ nextDay: FIRST }), input({ last }), 0, false);
     expect(first).toEqual({ do: 'plan_chunk', first: FIRST, last: '2026-09-01' });
     expect(daysBetween(FIRST, parseDay('2026-09-01'))).toHaveLength(range.PLAN_CHUNK_DAYS);
-    const second = range.nextStep(state({ nextDay: parseDay('2026-09-02') }), last, 0, false);
+    const second = range.nextStep(state({ nextDay: parseDay('2026-09-02') }), input({ last }), 0, false);
     expect(second).toEqual({ do: 'plan_chunk', first: '2026-09-02', last });
   });
 });
@@ -128,27 +130,62 @@ describe('what comes back changes the state', () => {
   test('a plan: days with work queue up, days without are counted by their reason, the next plan follows on', () => {
     const of = range.initialState(input());
     const skipped = { existing: 3, noData: 2, failed: 1, noInput: 4 };
-    range.applyChunkPlan(of, LAST, parseDay('2025-09-12'), plan([FIRST, SECOND], { skipped }));
+    range.applyChunkPlan(
+      of,
+      input(),
+      { first: FIRST, last: parseDay('2025-09-12') },
+      plan([FIRST, SECOND], { skipped }),
+    );
     expect(of.queue.map(({ day }) => day)).toEqual([FIRST, SECOND]);
     expect(of.totals.skipped).toEqual(skipped);
     expect(of.nextDay).toBe('2025-09-13');
-    range.applyChunkPlan(of, LAST, LAST, plan([], { skipped }));
+    range.applyChunkPlan(of, input(), { first: FIRST, last: LAST }, plan([], { skipped }));
     expect(of.totals.skipped).toEqual({ existing: 6, noData: 4, failed: 2, noInput: 8 });
     expect(of.nextDay).toBeNull();
   });
 
+  test('newest first: the chunks go back in time, and the first day of the range ends them', () => {
+    const first = parseDay('2024-08-01');
+    const newest = input({ first, options: { ...input().options, newestFirst: true } });
+    const of = range.initialState(newest);
+    expect(of.nextDay).toBe(LAST);
+    const step = range.nextStep(of, newest, 0, false);
+    expect(step).toEqual({ do: 'plan_chunk', first: '2024-09-30', last: LAST });
+    if (step.do !== 'plan_chunk') return;
+    range.applyChunkPlan(of, newest, step, plan([]));
+    expect(progressOf(newest, of, []).unsettledDays).toBe(60);
+    const second = range.nextStep(of, newest, 0, false);
+    expect(second).toEqual({ do: 'plan_chunk', first, last: '2024-09-29' });
+    if (second.do !== 'plan_chunk') return;
+    range.applyChunkPlan(of, newest, second, plan([SECOND, FIRST]));
+    expect(of.nextDay).toBeNull();
+    range.applyDayPlan(of, newest, [LAST], plan([LAST]));
+    expect(of.queue.map(({ day }) => day)).toEqual([LAST, SECOND, FIRST]);
+  });
+
+  test.for<[string, Partial<RangeState>, number, Step['do']]>([
+    ['alone before anything is done', {}, 1, 'wait'],
+    ['a day without data has measured nothing', { totals: { ...TOTALS, noData: 3 } }, 1, 'wait'],
+    ['with others once a day is done', { totals: { ...TOTALS, done: 1 } }, 1, 'start'],
+    ['or has failed', { failed: { [FIRST]: failed() } }, 1, 'start'],
+  ])('SAFE-14: measureFirst: a day starts %s', ([, changes, running, expected]) => {
+    const of = state({ queue: [plannedDay(SECOND)], ...changes });
+    expect(range.nextStep(of, input({ measureFirst: true }), running, false).do).toBe(expected);
+    expect(range.nextStep(of, input(), running, false).do).toBe('start');
+  });
+
   test('a plan cut short by the limit is the last one (TEL-25)', () => {
     const of = range.initialState(input({}, 1));
-    range.applyChunkPlan(of, LAST, SECOND, plan([FIRST], { limited: true }));
+    range.applyChunkPlan(of, input(), { first: FIRST, last: SECOND }, plan([FIRST], { limited: true }));
     expect([of.nextDay, of.limitLeft]).toEqual([null, 0]);
   });
 
   test('TEL-D7: a day that is planned again is not counted against the limit again', () => {
     const of = range.initialState(input({}, 3));
-    range.applyChunkPlan(of, LAST, SECOND, plan([FIRST]));
+    range.applyChunkPlan(of, input(), { first: FIRST, last: SECOND }, plan([FIRST]));
     of.queue = [];
     range.applyDayFailed(of, FIRST, failed('source_aborted'));
-    range.applyDayPlan(of, [FIRST], plan([FIRST]));
+    range.applyDayPlan(of, input(), [FIRST], plan([FIRST]));
     expect(of.limitLeft).toBe(2);
   });
 
@@ -158,14 +195,14 @@ describe('what comes back changes the state', () => {
       retry: [FIRST, SECOND],
       failed: { [FIRST]: failed(), [SECOND]: failed() },
     });
-    range.applyDayPlan(of, [FIRST, SECOND], plan([SECOND], { skipped: { ...NO_SKIPS, existing: 1 } }));
+    range.applyDayPlan(of, input(), [FIRST, SECOND], plan([SECOND], { skipped: { ...NO_SKIPS, existing: 1 } }));
     expect(of.queue.map(({ day }) => day)).toEqual([SECOND, LAST]);
     expect(of).toMatchObject({ retry: [], failed: {}, totals: { skipped: { existing: 1 } } });
   });
 
   test('a day asked for while a plan is under way stays asked for', () => {
     const of = state({ retry: [FIRST, SECOND], failed: { [FIRST]: failed(), [SECOND]: failed() } });
-    range.applyDayPlan(of, [FIRST], plan([FIRST]));
+    range.applyDayPlan(of, input(), [FIRST], plan([FIRST]));
     expect(of.retry).toEqual([SECOND]);
   });
 
@@ -238,7 +275,7 @@ describe('what comes back changes the state', () => {
     expect(Object.keys(of.failed)).toEqual(days.slice(0, 500));
     expect(of.failedOverflow).toBe(days.length - 500);
     expect(range.failedCount(of)).toBe(days.length);
-    const kept = range.failureList(of, range.MAX_FAILURES_KEPT);
+    const kept = failureList(of, range.MAX_FAILURES_KEPT);
     expect(kept.slice(-50).every(({ message, hint }) => message.length === 300 && hint === 'h')).toBe(true);
     expect(kept[0]).toEqual({
       day: days[0],
@@ -370,7 +407,7 @@ describe('what people see', () => {
     ],
     ['Finishing', 'when asked to finish, paused or not', { finishing: true, pause: { by: 'operator', reason: '' } }, 1],
   ])('%s %s', ([name, , changes, running]) => {
-    expect(range.stateName(state(changes), running)).toBe(name);
+    expect(stateName(state(changes), running)).toBe(name);
   });
 
   test('progress counts what is settled and what is not; days asked for again are queued', () => {
@@ -381,24 +418,24 @@ describe('what people see', () => {
       recheck: [SECOND],
     });
     of.totals = { ...of.totals, done: 4, noData: 1, skipped: { ...NO_SKIPS, existing: 2 } };
-    const progress = range.progressOf(input(), of, [parseDay('2025-09-03')]);
+    const progress = progressOf(input(), of, [parseDay('2025-09-03')]);
     expect(progress).toMatchObject({ totalDays: 30, settledDays: 8, unsettledDays: 22, queued: 2, failedDays: 1 });
     expect(progress.recentFailures).toEqual([{ day: FIRST, ...failed() }]);
   });
 
   test('days beyond the limit are neither settled nor left to do (TEL-25)', () => {
     const of = range.initialState(input({}, 2));
-    range.applyChunkPlan(of, LAST, LAST, plan([FIRST, SECOND], { limited: true }));
-    expect(range.progressOf(input(), of, [])).toMatchObject({ totalDays: 30, settledDays: 0, unsettledDays: 2 });
+    range.applyChunkPlan(of, input(), { first: FIRST, last: LAST }, plan([FIRST, SECOND], { limited: true }));
+    expect(progressOf(input(), of, [])).toMatchObject({ totalDays: 30, settledDays: 0, unsettledDays: 2 });
     const exactly = range.initialState(input({}, 2));
-    range.applyChunkPlan(exactly, LAST, SECOND, plan([FIRST, SECOND]));
-    expect(range.progressOf(input(), exactly, []).unsettledDays).toBe(2);
+    range.applyChunkPlan(exactly, input(), { first: FIRST, last: SECOND }, plan([FIRST, SECOND]));
+    expect(progressOf(input(), exactly, []).unsettledDays).toBe(2);
   });
 
   test('the result names what was not attempted and who stopped the run', () => {
     const of = state({ nextDay: parseDay('2025-09-21'), queue: [plannedDay(SECOND)], elsewhere: [FIRST] });
     range.applyDayFailed(of, LAST, failed('source_aborted'));
-    expect(range.resultOf(input(), of)).toMatchObject({
+    expect(resultOf(input(), of)).toMatchObject({
       mode: 'run',
       runId: 'run-1',
       notAttempted: 13,

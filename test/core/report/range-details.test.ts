@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { RangeProgress } from '../../../src/core/backfill/range-state.ts';
+import type { RangeProgress } from '../../../src/core/backfill/range-progress.ts';
 import { estimatedMinutesLeft, rangeDetails } from '../../../src/core/report/range-details.ts';
 import { parseDay } from '../../../src/core/time/day.ts';
 

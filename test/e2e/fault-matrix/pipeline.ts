@@ -6,7 +6,7 @@ import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import pino from 'pino';
 import type { ActivityDependencies } from '../../../src/activities/dependencies.ts';
 import { createActivities } from '../../../src/activities/index.ts';
-import type { RangeResult } from '../../../src/core/backfill/range-state.ts';
+import type { RangeResult } from '../../../src/core/backfill/range-progress.ts';
 import { checkRateConfig } from '../../../src/core/rate/config.ts';
 import { Secret } from '../../../src/core/secret.ts';
 import type { Day } from '../../../src/core/time/day.ts';
