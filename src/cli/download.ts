@@ -21,6 +21,7 @@ export function addDownloadCommand(program: Command, context: CliContext, end: (
     .requiredOption('--output-dir <dir>', 'where the day files go; made if missing')
     .option('--telemetry-file <path>', 'telemetry CSV (default: <output-dir>/download_telemetry.csv)');
   addRangeCommandFlags(command);
+  command.option('--fetch-released', 'fetch day files again that run --keep-downloads has removed');
   flags.addSlicesFlag(command);
   flags.addPacingFlags(command);
   command.addHelpText(

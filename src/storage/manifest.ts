@@ -40,6 +40,8 @@ export interface DownloadManifest extends ManifestBase {
   readonly outsideEnd?: number;
   /** How the day stood against the source's own count when the file was written; later comparisons are in the ledger. */
   readonly check?: SourceCheck;
+  /** Set when the file was removed on purpose after its product was done (`--keep-downloads`); ISO 8601 UTC. */
+  readonly releasedAt?: string;
 }
 
 /** Of a day's CDF. */

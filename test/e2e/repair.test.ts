@@ -128,8 +128,10 @@ test('ledger decisions prints the tables that planning follows', async () => {
   const place = await createPlace({ tiny: true });
   const text = await place.run(['ledger', 'decisions']);
   expect(text.code).toBe(0);
-  expect(text.stdout).toMatch(/^download\n\ndownload +noDataFinal +artifact +counted +retryFailed +action\n/);
-  expect(text.stdout).toMatch(/failed +– +– +– +no +skip_failed/);
+  expect(text.stdout).toMatch(
+    /^download\n\ndownload +noDataFinal +artifact +counted +retryFailed +fetchReleased +action\n/,
+  );
+  expect(text.stdout).toMatch(/failed +– +– +– +no +– +skip_failed/);
   const [download, process] = JSON.parse((await place.run(['ledger', 'decisions', '--json'])).stdout) as {
     title: string;
   }[];

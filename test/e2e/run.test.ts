@@ -1,9 +1,11 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'csv-parse/sync';
 import { describe, expect, test } from 'vitest';
 import { runPython } from '../support/python.ts';
 import { TOKEN, createPlace, fileHashes, filesBelow, fingerprint, runArgs } from './harness.ts';
+
+const NO_NETWORK = join(import.meta.dirname, '../support/no-network.ts');
 
 interface TelemetryRow {
   readonly chunk_date_utc: string;
@@ -102,14 +104,44 @@ describe('reachback run', { timeout: 240_000 }, () => {
     for (const secret of secrets) expect(places.filter((text) => text.includes(secret))).toEqual([]);
   });
 
-  test('CLI-13: a dry run prints the plan and leaves no trace, without a token', async () => {
+  test('CLI-13, CLI-D9, TEL-27: a dry run of run, download and process prints the plan and leaves no trace: no socket, token, process, file', async () => {
     const place = await createPlace();
-    const ended = await place.run(runArgs(place, '2025-09-01', '2025-09-02', '--dry-run'), { BASICAUTH: undefined });
-    expect(ended.code).toBe(0);
-    expect(ended.stdout).toMatch(/\[dry-run\] 2025-09-01 action=run\S* prior_status=none/);
-    expect(ended.stdout).toContain('with_work=2');
-    expect(filesBelow(place.dir)).toEqual([]);
+    mkdirSync(join(place.dir, 'in'));
+    const guarded = {
+      BASICAUTH: undefined,
+      SECRET_ARN_UDL: 'arn:aws:secretsmanager:us-east-1:123456789012:secret:udl',
+      TEMPORAL_ADDRESS: '127.0.0.1:1',
+      NODE_OPTIONS: `--import ${NO_NETWORK}`,
+    };
+    const range = ['--start-date', '2025-09-01', '--end-date', '2025-09-02', '--dry-run'];
+    const picky = ['--limit-days', '1', '--newest-first'];
+    const cases: [string[], RegExp, string][] = [
+      [
+        runArgs(place, '2025-09-01', '2025-09-02', '--dry-run'),
+        /2025-09-01 action=run\S* prior_status=none/,
+        'with_work=2',
+      ],
+      [['run', ...range, ...picky, '--upload-to', 's3://bucket'], /2025-09-02 action=run\S*/, 'planned=1 with_work=1'],
+      [['download', ...range, '--output-dir', 'out'], /2025-09-01 action=run prior_status=none/, 'with_work=2'],
+      [
+        ['process', ...range, '--input-dir', 'in', '--output-dir', 'cdf'],
+        /2025-09-02 action=skip_no_input/,
+        'skipped_no_input=2',
+      ],
+    ];
+    for (const [args, line, sum] of cases) {
+      const ended = await place.run(args, guarded);
+      expect(ended).toMatchObject({ code: 0, stderr: '' });
+      expect(ended.stdout).toMatch(new RegExp(`^\\[dry-run\\] ${line.source}`, 'm'));
+      expect(ended.stdout).toContain(sum);
+    }
+    expect(readdirSync(place.dir)).toEqual(['in']);
     expect(place.simulator.stats().requests).toBe(0);
+    // The guard is one: without --dry-run the same command meets it.
+    const { NODE_OPTIONS } = guarded;
+    const tripped = await place.run(runArgs(place, '2025-09-01', '2025-09-02'), { NODE_OPTIONS });
+    expect(tripped.code).not.toBe(0);
+    expect(tripped.stderr).toContain('tripwire: ');
   });
 
   test('SAFE-9, CLI-11: a slice that fails for good fails its day alone; --retry-failed asks for that slice only', async () => {

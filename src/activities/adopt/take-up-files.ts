@@ -7,7 +7,7 @@ import type { ArtifactRow, Ledger } from '../../ledger/ledger.ts';
 import { crashPoint } from '../../storage/crash-point.ts';
 import { statFile } from '../plan/file-state.ts';
 import type { ToldDay } from './import-telemetry.ts';
-import { verifyDownload, verifyProduct } from './verify-file.ts';
+import { releasedDownload, verifyDownload, verifyProduct } from './verify-file.ts';
 import type { Refusal } from './verify-file.ts';
 
 export interface TakeUpFolders {
@@ -80,7 +80,8 @@ async function takeUpDay(ledger: Ledger, folders: TakeUpFolders, told: ToldDay) 
     if (told.download === null) return null;
     const path = await locate(folders, told.download.path, folders.downloads);
     if (facts?.counts && (await isRecorded(facts.artifact, path))) return facts.artifact;
-    const verified = await verifyDownload(told, told.download, path);
+    const released = await releasedDownload(told, path);
+    const verified = released ?? (await verifyDownload(told, told.download, path));
     if ('problem' in verified) return refuse('download', path, verified);
     const { row, counts, check } = verified;
     try {

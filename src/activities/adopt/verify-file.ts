@@ -56,6 +56,20 @@ export async function verifyDownload(
   }
 }
 
+/** A file that is gone, and whose manifest says that it was removed on purpose; null for any other. */
+export async function releasedDownload(
+  { product, day }: Pick<ToldDay, 'product' | 'day'>,
+  path: string,
+): Promise<VerifiedDownload | null> {
+  const manifest = await readManifest(path);
+  if (manifest?.kind !== 'download' || manifest.releasedAt === undefined || (await statFile(path)) !== null)
+    return null;
+  if (manifest.product !== product || manifest.day !== day) return null;
+  const { counts, check = null, releasedAt } = manifest;
+  const row = rowOf('download', { product, day }, path, manifest, Date.parse(releasedAt), counts.records);
+  return { row: { ...row, releasedAt }, counts, check };
+}
+
 /** @param inputSha256 - of the file that it was built from, when that is known */
 export async function verifyProduct(
   { product, day }: Pick<ToldDay, 'product' | 'day'>,

@@ -3,6 +3,7 @@ import { limitDays } from '../../core/backfill/decide.ts';
 import type { PlanRequest, PlanResult, SkipCounts } from '../../core/backfill/types.ts';
 import type { Day } from '../../core/time/day.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
+import { releaseDownload } from '../release-download.ts';
 import { refuseOwnedPaths } from './path-ownership.ts';
 import { surveyDays } from './survey.ts';
 import type { PlanLog, SurveyDependencies, SurveyedDay } from './survey.ts';
@@ -20,7 +21,7 @@ export interface PlanPreview {
 
 /**
  * Finds the days of the request that have work. Heals and notes what it meets: files without a record, changed times, days
- * without input (TEL-19). Idempotent.
+ * without input (TEL-19), day files that `--keep-downloads` lets go. Idempotent.
  *
  * @throws PipelineError `path_owned` when a day's file belongs to another product; no day is begun then
  */
@@ -30,6 +31,7 @@ export async function planDays(deps: PlanDependencies, request: PlanRequest): Pr
     if (process === 'skip_no_input') await deps.ledger.recordNoInput(request.runId, request.product, day);
     if (skip !== null) logSkip(deps.log, { day, skip, reason, ...(path !== null && { path }) });
   }
+  if (request.options.keepDownloads !== undefined) await releaseDone(deps, request, days);
   return {
     days: days
       .filter(({ skip }) => skip === null)
@@ -56,6 +58,19 @@ async function plan(deps: SurveyDependencies, request: PlanRequest, dryRun: bool
   const others = (await deps.ledger?.artifactsOfOthers(product, first, last)) ?? [];
   refuseOwnedPaths(product, deps.folders, kept, others);
   return { days: kept, limited };
+}
+
+/** Days that were done under other options give their files back as well. */
+async function releaseDone(
+  deps: PlanDependencies,
+  { product, first, last, options }: PlanRequest,
+  days: readonly SurveyedDay[],
+): Promise<void> {
+  const done = new Set(days.filter(({ skip }) => skip === 'existing').map(({ day }) => day));
+  if (done.size === 0) return;
+  for (const facts of await deps.ledger.dayFacts(product, first, last, options.uploadTo)) {
+    if (done.has(facts.day)) await releaseDownload(deps, facts, options);
+  }
 }
 
 function logSkip(log: PlanLog, facts: { day: Day; skip: keyof SkipCounts; reason: string; path?: string }): void {

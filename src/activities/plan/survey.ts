@@ -112,7 +112,7 @@ async function surveyDay(survey: Survey, facts: DayFacts): Promise<SurveyedDay> 
   const product = mode === 'download' ? NO_FILE : await lookAtProduct(survey, facts, download, input);
   const known = {
     download: downloadState(facts.download),
-    artifact: mode === 'process' && input?.path !== download.row?.path ? 'none' : download.state,
+    artifact: mode === 'process' ? stateOfInput(download, input) : download.state,
     inputFound: input !== null,
   } as const;
   const decisionFacts: DecisionFacts = {
@@ -134,6 +134,11 @@ async function surveyDay(survey: Survey, facts: DayFacts): Promise<SurveyedDay> 
     priorStatus: (mode === 'process' ? facts.build : facts.download)?.status ?? null,
     path: decision.skip === 'existing' ? (doneBy?.path ?? null) : (input?.path ?? null),
   };
+}
+
+function stateOfInput(download: FileView, input: InputFile | null): FileView['state'] {
+  if (input === null) return download.state === 'released' ? 'released' : 'none';
+  return input.path === download.row?.path ? download.state : 'none';
 }
 
 /** When the day was last compared with the source; its download is a look as well. */

@@ -1,5 +1,8 @@
 /** Flags that say where products go. The destination itself is reached by the worker, with its own region and credentials. */
+import { Option } from 'commander';
 import type { Command } from 'commander';
+import { KEEP_DOWNLOADS } from '../../core/backfill/keep-downloads.ts';
+import type { KeepDownloads } from '../../core/backfill/keep-downloads.ts';
 import type { RunOptions } from '../../core/backfill/types.ts';
 import { PipelineError } from '../../core/errors.ts';
 import { parseDestination } from '../../storage/destination.ts';
@@ -11,9 +14,10 @@ export interface DeliveryFlags {
   readonly s3Bucket?: string;
   readonly replace?: boolean;
   readonly backupPrefix?: string;
+  readonly keepDownloads?: KeepDownloads;
 }
 
-export type DeliveryOptions = Pick<RunOptions, 'uploadTo' | 'replace' | 'backupPrefix'>;
+export type DeliveryOptions = Pick<RunOptions, 'uploadTo' | 'replace' | 'backupPrefix' | 'keepDownloads'>;
 
 export const NO_DELIVERY: DeliveryOptions = { uploadTo: null };
 
@@ -27,6 +31,14 @@ export function addDeliveryFlags(command: Command): Command {
     .option(
       '--backup-prefix <prefix>',
       'where a bucket without versions keeps what is replaced, below the destination; without it _backup',
+    )
+    .addOption(
+      new Option(
+        '--keep-downloads <which>',
+        'day files that stay: all; failed: those of days that were not delivered; none: those of days that were not built',
+      )
+        .choices(KEEP_DOWNLOADS)
+        .default('all'),
     );
 }
 
@@ -46,9 +58,15 @@ export function addAwsRegionFlag(command: Command): Command {
 /** @throws PipelineError `config_invalid` naming the flags that do not go together (CLI-7) */
 export function deliveryOf(given: DeliveryFlags): DeliveryOptions {
   const uploadTo = destinationOf(given);
-  const { replace, backupPrefix } = given;
-  if (uploadTo === null && (replace === true || backupPrefix !== undefined)) {
-    const flag = replace === true ? '--replace' : '--backup-prefix';
+  const { replace, backupPrefix, keepDownloads = 'all' } = given;
+  const meantForDeliveries = {
+    '--replace': replace === true,
+    '--backup-prefix': backupPrefix !== undefined,
+    // Without one, the product here would be the only copy of the day.
+    [`--keep-downloads ${keepDownloads}`]: keepDownloads !== 'all',
+  };
+  const [flag] = Object.entries(meantForDeliveries).find(([, isGiven]) => isGiven) ?? [];
+  if (uploadTo === null && flag !== undefined) {
     throw new PipelineError('config_invalid', `${flag} needs a destination.`, { hint: 'Add --upload-to URI.' });
   }
   if (backupPrefix !== undefined && !/^[\w.-]+(\/[\w.-]+)*$/.test(backupPrefix)) {
@@ -58,7 +76,12 @@ export function deliveryOf(given: DeliveryFlags): DeliveryOptions {
       { hint: 'Such as --backup-prefix _backup.' },
     );
   }
-  return { uploadTo, ...(replace === true && { replace }), ...(backupPrefix !== undefined && { backupPrefix }) };
+  return {
+    uploadTo,
+    ...(replace === true && { replace }),
+    ...(backupPrefix !== undefined && { backupPrefix }),
+    ...(keepDownloads !== 'all' && { keepDownloads }),
+  };
 }
 
 function destinationOf({ uploadTo, uploadToS3, s3Bucket }: DeliveryFlags): string | null {

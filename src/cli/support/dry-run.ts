@@ -139,8 +139,9 @@ function estimateOf(command: Planned, plan: PlanPreview): Estimate {
   const downloads = plan.days.filter(({ stages }) => stages.includes('download')).length;
   const builds = plan.days.filter(({ stages }) => stages.includes('build')).length;
   // Slices of days under way stand beside the artifact until it is whole.
-  const slices = Math.min(downloads, command.concurrency);
-  const bytes = records * ((downloads + slices) * ARTIFACT_BYTES_PER_RECORD + builds * PRODUCT_BYTES_PER_RECORD);
+  const underWay = Math.min(downloads, command.concurrency);
+  const kept = command.options.keepDownloads === undefined ? downloads : underWay;
+  const bytes = records * ((kept + underWay) * ARTIFACT_BYTES_PER_RECORD + builds * PRODUCT_BYTES_PER_RECORD);
   // Each day is compared with the source's own count; one that is only looked at again costs nothing else.
   const again = plan.days.filter(({ download }) => download === 'recheck').length;
   const requests = downloads + (downloads - again) * (command.product.sensor === 'ALL' ? 288 : 4);

@@ -37,6 +37,8 @@ export interface RunFlags {
   readonly refresh?: boolean;
   readonly limitDays?: number;
   readonly newestFirst?: boolean;
+  /** `download` only. */
+  readonly fetchReleased?: boolean;
   readonly dryRun?: boolean;
   readonly concurrency: number;
   readonly attach?: boolean;

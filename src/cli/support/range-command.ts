@@ -59,6 +59,7 @@ export function backfillCommand(context: CliContext, given: RangeCommandFlags, o
       profile: own.profile,
       sliceMode: given.slices ?? 'half-open',
       limitDays: given.limitDays ?? null,
+      ...(given.fetchReleased === true && { fetchReleased: true }),
       ...(given.newestFirst === true && { newestFirst: true }),
       ...zarrTargetOf(own.zarr ?? {}, context.cwd),
     },

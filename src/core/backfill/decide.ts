@@ -24,7 +24,7 @@ export interface DecisionFacts {
   readonly build: (typeof BUILD_STATES)[number];
   /** To the destination asked for; `none` when none is asked for. */
   readonly upload: (typeof UPLOAD_STATES)[number];
-  /** In `process` mode, of the input file that was found: `none` when it is not the recorded artifact. */
+  /** In `process` mode, of the input file that was found: `none` when it is not the recorded artifact, `released` when that was removed and no file was found. */
   readonly artifact: (typeof ARTIFACT_STATES)[number];
   /** Whether the records of the present artifact are counted. */
   readonly counted: boolean;
@@ -48,6 +48,8 @@ export interface DecisionFlags {
   readonly upload: boolean;
   /** Compare days that are done with the source again; `run` only. */
   readonly refresh: boolean;
+  /** Fetch files again that were removed after delivery; `download` only: `run` does it when it needs them. */
+  readonly fetchReleased: boolean;
 }
 
 /** Action words of the dry run (TEL-11); `run_count` and `recheck` are ours. */
@@ -87,7 +89,10 @@ export function decideDay(facts: DecisionFacts, flags: DecisionFlags): DayDecisi
 }
 
 /** TEL-11. */
-function decideDownload(facts: DecisionFacts, { retryFailed, refresh }: DecisionFlags): Phase<DownloadAction> {
+function decideDownload(
+  facts: DecisionFacts,
+  { retryFailed, refresh, fetchReleased }: DecisionFlags,
+): Phase<DownloadAction> {
   if (facts.download === 'failed') {
     return retryFailed
       ? { action: 'run', reason: 'the download failed before' }
@@ -102,7 +107,9 @@ function decideDownload(facts: DecisionFacts, { retryFailed, refresh }: Decision
   }
   switch (facts.artifact) {
     case 'released':
-      return { action: 'skip_existing', reason: 'already downloaded; the file was removed after delivery' };
+      return fetchReleased
+        ? { action: 'run', reason: 'the file was removed after delivery, and is asked for' }
+        : { action: 'skip_existing', reason: 'already downloaded; the file was removed after delivery' };
     case 'intact':
       return facts.counted
         ? { action: 'skip_existing', reason: 'already downloaded' }
@@ -144,11 +151,16 @@ function decideProcess(facts: DecisionFacts, flags: DecisionFlags, hasInput: boo
   if (!hasProduct || buildFailed) {
     if (hasInput) return { action: 'run_process', reason: whyBuild(facts) };
     const action = facts.build === 'noInput' ? 'skip_terminal' : 'skip_no_input';
-    return { action, reason: `no input file, and ${whyBuild(facts)}` };
+    return { action, reason: `${whyNoInput(facts)}, and ${whyBuild(facts)}` };
   }
   if (!flags.upload) return { action: 'skip_existing', reason: 'already built' };
   if (delivered) return { action: 'skip_existing', reason: 'already delivered' };
   return { action: 'run_upload_only', reason: whyUpload(facts) };
+}
+
+function whyNoInput({ artifact }: DecisionFacts): string {
+  if (artifact !== 'released') return 'no input file';
+  return 'the input was removed after delivery ("download --fetch-released" brings it back)';
 }
 
 function whyBuild(facts: DecisionFacts): string {
@@ -254,9 +266,14 @@ function skipOfProcess(action: ProcessAction): keyof SkipCounts | null {
 }
 
 /** The flags that an operator's options come down to. */
-export function decisionFlags({ mode, retryFailed, refresh, uploadTo }: RunOptions): DecisionFlags {
-  const upload = uploadTo !== null && mode !== 'download';
-  return { mode, retryFailed, upload, refresh: refresh === true && mode === 'run' };
+export function decisionFlags({ mode, retryFailed, refresh, fetchReleased, uploadTo }: RunOptions): DecisionFlags {
+  return {
+    mode,
+    retryFailed,
+    upload: uploadTo !== null && mode !== 'download',
+    refresh: refresh === true && mode === 'run',
+    fetchReleased: fetchReleased === true && mode === 'download',
+  };
 }
 
 /**

@@ -19,6 +19,7 @@ const DOWNLOAD_CHOICES: readonly Choice[] = [
   ['artifact', ARTIFACT_STATES],
   ['counted', YES_NO],
   ['retryFailed', YES_NO],
+  ['fetchReleased', YES_NO],
 ];
 
 const PROCESS_CHOICES: readonly Choice[] = [
@@ -60,8 +61,9 @@ function table(
   actionOf: (facts: DecisionFacts, flags: DecisionFlags) => string,
 ): DecisionTable {
   const rows = fold(choices, {}, (values) => {
-    const { retryFailed, 'upload wanted': upload, ...facts } = values;
-    const flags = { mode, retryFailed: retryFailed === true, upload: upload === true, refresh: false };
+    const { retryFailed, fetchReleased, 'upload wanted': upload, ...facts } = values;
+    const asked = { retryFailed: retryFailed === true, fetchReleased: fetchReleased === true, upload: upload === true };
+    const flags = { mode, ...asked, refresh: false };
     return actionOf({ ...NEUTRAL_FACTS, ...facts }, flags);
   });
   return { title: mode, columns: [...choices.map(([column]) => column), 'action'], rows };

@@ -8,6 +8,7 @@ import type { ProductSlug } from '../product.ts';
 import type { CheckState } from '../records/source-check.ts';
 import type { Day } from '../time/day.ts';
 import type { ZarrTarget } from '../zarr.ts';
+import type { KeepDownloads } from './keep-downloads.ts';
 
 /** A day's four steps, in order; one activity each. */
 export const STAGES = ['download', 'count', 'build', 'upload'] as const;
@@ -35,6 +36,10 @@ export interface RunOptions {
   readonly uploadTo: string | null;
   /** Delivered objects of other content may be replaced; absent for no. */
   readonly replace?: boolean;
+  /** Which day files stay once their product is done; absent for all. */
+  readonly keepDownloads?: KeepDownloads;
+  /** `download` only: fetch day files again that were removed after delivery; absent for no. */
+  readonly fetchReleased?: boolean;
   /** Where a bucket without versions keeps what is replaced, below the destination; absent for the standard one. */
   readonly backupPrefix?: string;
   readonly profile: Profile;

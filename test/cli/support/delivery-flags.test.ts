@@ -21,6 +21,7 @@ test.for<[DeliveryFlags, RegExp]>([
   [{ uploadToS3: true, s3Bucket: 'bucket', uploadTo: 's3://other' }, /both name a destination/],
   [{ uploadToS3: true, s3Bucket: 'My_Bucket' }, /"My_Bucket" is no bucket name/],
   [{ replace: true }, /--replace needs a destination/],
+  [{ keepDownloads: 'failed' }, /--keep-downloads failed needs a destination/],
   [{ backupPrefix: 'x' }, /--backup-prefix needs a destination/],
   [{ uploadTo: 's3://bucket', backupPrefix: '/x' }, /--backup-prefix is "\/x"/],
   [{ uploadTo: 's3://bucket', backupPrefix: 'a//b' }, /--backup-prefix is "a\/\/b"/],

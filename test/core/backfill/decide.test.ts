@@ -33,6 +33,14 @@ const DOWNLOADED = { ...NEW_DAY, download: 'done', artifact: 'intact', counted: 
 const BUILT = { ...DOWNLOADED, build: 'done', product: 'intact', productCurrent: true } as const;
 const DELIVERED = { ...BUILT, upload: 'done', delivered: true } as const;
 
+const NO_FLAGS: DecisionFlags = {
+  mode: 'run',
+  retryFailed: false,
+  upload: false,
+  refresh: false,
+  fetchReleased: false,
+};
+
 const MODES = ['run', 'download', 'process'] as const;
 
 function* allFacts(): Generator<DecisionFacts> {
@@ -54,10 +62,17 @@ function* allFacts(): Generator<DecisionFacts> {
                         );
 }
 
+/** Each mode with the flags that it has; `process` twice with the same, which costs nothing. */
 const ALL_FLAGS: readonly DecisionFlags[] = MODES.flatMap((mode) =>
   [false, true].flatMap((retryFailed) =>
     [false, true].flatMap((upload) =>
-      (mode === 'run' ? [false, true] : [false]).map((refresh) => ({ mode, retryFailed, upload, refresh })),
+      [false, true].map((more) => ({
+        mode,
+        retryFailed,
+        upload,
+        refresh: more && mode === 'run',
+        fetchReleased: more && mode === 'download',
+      })),
     ),
   ),
 );
@@ -79,6 +94,7 @@ const DOWNLOAD_ROWS: readonly Row[] = [
   [{ download: 'noData', noDataFinal: true }, 'skip_terminal', 'TEL-11'],
   [{ download: 'noData', noDataFinal: false }, 'run', 'UDL-D14'],
   [{ download: 'done', artifact: 'intact', counted: true }, 'skip_existing', 'TEL-11'],
+  [{ download: ['none', 'pending', 'done'], artifact: 'released', fetchReleased: true }, 'run', '--fetch-released'],
   [{ download: 'done', artifact: 'released' }, 'skip_existing', 'CLI-19 with --keep-downloads'],
   [{ download: 'done', artifact: ['none', 'missing', 'changed'] }, 'run', 'TEL-11, SAFE-7'],
   [{ download: 'done', artifact: 'intact', counted: false }, 'run_count', 'a kill between download and count'],
@@ -157,7 +173,11 @@ const SKIP_OF_ACTION: Readonly<Record<string, Readonly<Record<string, string>>>>
 
 /** Stages and skip as the rows say, written like `build upload` or `skip existing`. */
 function byTable(facts: DecisionFacts, flags: DecisionFlags): string {
-  const download = lookUp(DOWNLOAD_ROWS, { ...facts, retry: flags.retryFailed, refresh: flags.refresh });
+  const download = lookUp(DOWNLOAD_ROWS, {
+    ...facts,
+    ...flags,
+    retry: flags.retryFailed,
+  });
   if (flags.mode === 'download') return stagesOf([download], false) || `skip ${SKIP_OF_ACTION['download']?.[download]}`;
   if (flags.mode === 'process') {
     const process = processByTable(facts, flags, lookUp(INPUT_ROWS, { ...facts }) === 'yes');
@@ -200,7 +220,7 @@ describe('TEL-11, TEL-15 with TEL-20…24 and the D-items', () => {
 
   test('the action words of a phase are those of the tables', () => {
     const differs = (facts: DecisionFacts): boolean => {
-      const flags = { retryFailed: false, upload: true, refresh: false };
+      const flags = { retryFailed: false, upload: true, refresh: false, fetchReleased: false };
       const input = lookUp(INPUT_ROWS, { ...facts }) === 'yes';
       const download = decideDay(facts, { ...flags, mode: 'download' });
       const process = decideDay(facts, { ...flags, mode: 'process' });
@@ -308,6 +328,13 @@ describe('the operator runbook', () => {
       { upload },
       'skip existing',
     ],
+    ['by download neither', { ...DELIVERED, artifact: 'released' }, { mode: 'download' }, 'skip existing'],
+    [
+      'unless it is asked for',
+      { ...DELIVERED, artifact: 'released' },
+      { mode: 'download', fetchReleased: true },
+      'download count',
+    ],
     ['nor for another destination', { ...BUILT, artifact: 'released' }, { upload }, 'upload'],
     [
       'but fetched again for another profile',
@@ -349,9 +376,7 @@ describe('the operator runbook', () => {
     ],
   ];
   test.for(cases)('%s', ([, facts, flags, expected]) => {
-    expect(
-      written(decideDay(facts, { mode: 'run', retryFailed: false, upload: false, refresh: false, ...flags })),
-    ).toBe(expected);
+    expect(written(decideDay(facts, { ...NO_FLAGS, ...flags }))).toBe(expected);
   });
 });
 
@@ -533,7 +558,11 @@ test('flags come from the options; `download` never uploads', () => {
     retryFailed: true,
     upload: true,
     refresh: false,
+    fetchReleased: false,
   });
+  const released = { ...options, fetchReleased: true, uploadTo: null } as const;
+  expect(decisionFlags({ ...released, mode: 'download' }).fetchReleased).toBe(true);
+  expect(decisionFlags({ ...released, mode: 'run' }).fetchReleased).toBe(false);
   const refreshed = { ...options, refresh: true, uploadTo: null } as const;
   expect(decisionFlags({ ...refreshed, mode: 'run' }).refresh).toBe(true);
   expect(decisionFlags({ ...refreshed, mode: 'download' }).refresh).toBe(false);

@@ -5,15 +5,16 @@ test('the printed decision table of downloads', () => {
   const [download] = decisionTable();
   expect(download?.title).toBe('download');
   expect([download?.columns, ...(download?.rows ?? [])].map((row) => row?.join(' | '))).toEqual([
-    'download | noDataFinal | artifact | counted | retryFailed | action',
-    'none, pending, done | – | none, missing, changed | – | – | run',
-    'none, pending, done | – | intact | yes | – | skip_existing',
-    'none, pending, done | – | intact | no | – | run_count',
-    'none, pending, done | – | released | – | – | skip_existing',
-    'noData | yes | – | – | – | skip_terminal',
-    'noData | no | – | – | – | run',
-    'failed | – | – | – | yes | run',
-    'failed | – | – | – | no | skip_failed',
+    'download | noDataFinal | artifact | counted | retryFailed | fetchReleased | action',
+    'none, pending, done | – | none, missing, changed | – | – | – | run',
+    'none, pending, done | – | intact | yes | – | – | skip_existing',
+    'none, pending, done | – | intact | no | – | – | run_count',
+    'none, pending, done | – | released | – | – | yes | run',
+    'none, pending, done | – | released | – | – | no | skip_existing',
+    'noData | yes | – | – | – | – | skip_terminal',
+    'noData | no | – | – | – | – | run',
+    'failed | – | – | – | yes | – | run',
+    'failed | – | – | – | no | – | skip_failed',
   ]);
 });
 
