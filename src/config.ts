@@ -43,6 +43,10 @@ const VARIABLES = z.object({
     .string()
     .regex(/^(sqlite:|postgres(ql)?:\/\/)./, 'expected an address that begins with postgres:// or sqlite:')
     .optional(),
+  REACHBACK_STAGING: z
+    .string()
+    .regex(/^s3:\/\/[^/]+\/./, 'expected s3://bucket/prefix')
+    .optional(),
   REACHBACK_METRICS: hostAndPort.optional(),
   REACHBACK_HEALTH: hostAndPort.optional(),
   REACHBACK_PASS_WAIT_MS: z.coerce.number().int().min(1).max(300_000).default(5_000),
@@ -69,6 +73,7 @@ const EXPECTED: Record<keyof z.infer<typeof VARIABLES>, string> = {
   TEMPORAL_NAMESPACE: 'a namespace of that server',
   REACHBACK_LEDGER_URL:
     'postgres://user:password@host:5432/database, sqlite:/path/file.db, or nothing for a file in the workspace',
+  REACHBACK_STAGING: 's3://bucket/prefix, where builders on other hosts get files from, or nothing',
   REACHBACK_METRICS: 'host:port on which a worker serves metrics, such as 127.0.0.1:9464, or nothing',
   REACHBACK_HEALTH: 'host:port on which a worker answers /healthz and /readyz, or nothing',
   REACHBACK_PASS_WAIT_MS: 'milliseconds before the first retry of a failed pass, 1 to 300000',
@@ -99,6 +104,8 @@ export interface Environment {
   /** Whether a Temporal server of the operator's is configured; otherwise the embedded one is used. */
   readonly externalTemporal: boolean;
   readonly temporalNamespace: string;
+  /** `s3://bucket/prefix` where files are staged for builders on other hosts; null for nowhere. */
+  readonly staging: string | null;
   /** `host:port` on which a worker serves metrics; null for nowhere. */
   readonly metrics: string | null;
   /** `host:port` on which a worker says that it is well; null for nowhere. */
@@ -114,6 +121,8 @@ export interface Environment {
   readonly crashPoint: ArmedCrashPoint | null;
   /** Where programs of this user keep what should last, absolute: `$XDG_STATE_HOME`. */
   readonly stateHome: string;
+  /** Where they keep what may be lost, absolute: `$XDG_CACHE_HOME`. */
+  readonly cacheHome: string;
   /** All variables, `.env` included, for child processes and libraries with a chain of their own. */
   readonly variables: Readonly<Record<string, string | undefined>>;
 }
@@ -138,11 +147,13 @@ export function readEnvironment(processEnv: Readonly<Record<string, string | und
     udlBaseUrl: data.UDL_BASE_URL,
     externalTemporal: data.TEMPORAL_ADDRESS !== undefined,
     temporalNamespace: data.TEMPORAL_NAMESPACE ?? 'default',
+    staging: data.REACHBACK_STAGING ?? null,
     metrics: data.REACHBACK_METRICS ?? null,
     health: data.REACHBACK_HEALTH ?? null,
     passWaitMs: data.REACHBACK_PASS_WAIT_MS,
     waitInsideMs: data.REACHBACK_WAIT_INSIDE_MS,
-    stateHome: stateHomeOf(variables),
+    stateHome: homeOf(variables, 'XDG_STATE_HOME', '.local/state'),
+    cacheHome: homeOf(variables, 'XDG_CACHE_HOME', '.cache'),
     requestTimeoutMs: data.REACHBACK_REQUEST_TIMEOUT_MS,
     threads: data.REACHBACK_THREADS,
     crashPoint: data.REACHBACK_CRASH_POINT ?? null,
@@ -163,8 +174,9 @@ export function lendAwsVariables({ variables }: Environment, processEnv: Record<
 }
 
 /** As the XDG Base Directory Specification has it: a relative path is no path. */
-function stateHomeOf({ XDG_STATE_HOME: given, HOME: home }: Readonly<Record<string, string | undefined>>): string {
-  return given !== undefined && isAbsolute(given) ? given : join(home ?? homedir(), '.local', 'state');
+function homeOf(variables: Readonly<Record<string, string | undefined>>, name: string, below: string): string {
+  const given = variables[name];
+  return given !== undefined && isAbsolute(given) ? given : join(variables['HOME'] ?? homedir(), below);
 }
 
 function withoutEmpty(variables: Readonly<Record<string, string | undefined>>): Record<string, string> {

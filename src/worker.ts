@@ -11,7 +11,7 @@ import type { LogLevel, NativeConnection, WorkerOptions } from '@temporalio/work
 import type { Logger } from 'pino';
 import { createActivities } from './activities/index.ts';
 import { openZarrStore } from './activities/zarr/index.ts';
-import type { ActivityDependencies } from './activities/dependencies.ts';
+import type { ActivityDependencies, BuilderStaging, HomeStaging } from './activities/dependencies.ts';
 import { queuesOf } from './core/backfill/roles.ts';
 import type { WorkerRole } from './core/backfill/roles.ts';
 import { ERROR_KINDS, PipelineError } from './core/errors.ts';
@@ -34,6 +34,7 @@ import { removeLeftovers } from './storage/atomic-file.ts';
 import { parseDestination } from './storage/destination.ts';
 import type { Destination } from './storage/destination.ts';
 import type { S3Settings } from './storage/s3/settings.ts';
+import { Staging } from './storage/staging.ts';
 import type { Workspace } from './storage/workspace.ts';
 
 export interface WorkerSettings {
@@ -57,6 +58,11 @@ export interface WorkerSettings {
   /** Builds at once. */
   readonly builds: number;
   readonly s3: S3Settings;
+  /** `s3://bucket/prefix` where files pass between hosts that share no folder; absent where all see the folder. */
+  readonly staging?: {
+    readonly uri: string;
+    /** Of a builder without the folder: for days under way. */ readonly scratch?: string;
+  };
   /** Where operators are told of failures; null for nowhere. */
   readonly slackWebhook: Secret | null;
   /** The product that `commandLine` backfills; null for a worker that does whatever comes. */
@@ -211,6 +217,7 @@ async function openResources(
   log: Logger,
 ): Promise<{ deps: ActivityDependencies; close(): Promise<void> }> {
   const { workspace, role } = settings;
+  const staging = await openStaging(settings);
   // Only where nobody else may be writing.
   if (role !== 'build') {
     await Promise.all([workspace.downloads, workspace.products].map((folder) => removeLeftovers(folder)));
@@ -234,6 +241,7 @@ async function openResources(
   const destinations = rememberDestinations(settings.s3);
   const notifier = openNotifier(settings, ledger, log);
   const deps: ActivityDependencies = {
+    ...(staging && { staging }),
     ...(notifier && { notifier }),
     workspace,
     ledger,
@@ -252,12 +260,27 @@ async function openResources(
       endShow();
       await source?.close();
       destinations.close();
+      staging?.area.close();
       await gate.close();
       await telemetry.flush();
       await notifier?.close();
       await ledger.close();
     },
   };
+}
+
+/** @throws PipelineError `config_invalid` when the place is another workspace's */
+async function openStaging({ staging, s3, workspace }: WorkerSettings): Promise<HomeStaging | BuilderStaging | null> {
+  if (staging === undefined) return null;
+  const area = new Staging(staging.uri, s3);
+  if (staging.scratch !== undefined) return { side: 'builder', area, scratch: staging.scratch };
+  try {
+    await area.claim(workspace.name);
+  } catch (error) {
+    area.close();
+    throw error;
+  }
+  return { side: 'home', area };
 }
 
 /** One destination per address, so that its connections and credentials last from day to day. */

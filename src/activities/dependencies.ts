@@ -7,9 +7,24 @@ import type { Stage } from '../core/backfill/types.ts';
 import type { Notifier } from '../notify/notifier.ts';
 import type { UdlSource } from '../sources/udl/index.ts';
 import type { Destination } from '../storage/destination.ts';
+import type { Staging } from '../storage/staging.ts';
 import type { Workspace } from '../storage/workspace.ts';
 import type { PlanDependencies } from './plan/plan-days.ts';
 import type { DayAttempt } from './types.ts';
+
+/** The worker with the workspace's folder, which builders without it work for. */
+export interface HomeStaging {
+  readonly side: 'home';
+  readonly area: Staging;
+}
+
+/** A worker that builds without the workspace's folder. */
+export interface BuilderStaging {
+  readonly side: 'builder';
+  readonly area: Staging;
+  /** Folder of this process alone, for days under way. */
+  readonly scratch: string;
+}
 
 export interface ActivityDependencies {
   readonly workspace: Workspace;
@@ -24,6 +39,8 @@ export interface ActivityDependencies {
   readonly destinationAt: (uri: string) => Destination;
   /** The place of a Zarr store at a URI such as `file:///dir/reach.zarr`. */
   readonly zarrStoreAt: (uri: string) => ObjectStore;
+  /** Where builders on other hosts get a day's file from, and leave its product; absent where all see the folder. */
+  readonly staging?: HomeStaging | BuilderStaging;
   /** Hears what stops a run and that it goes on; absent where nobody is to be told. */
   readonly notifier?: Pick<Notifier, 'stopped' | 'wentOn'>;
   readonly log: Logger;

@@ -6,7 +6,9 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { isPipelineError } from '../core/errors.ts';
 import type { ErrorKind } from '../core/errors.ts';
-import { buildCdf } from './build-cdf.ts';
+import { buildCdf } from './build/build-cdf.ts';
+import { stageInput } from './build/stage-input.ts';
+import { takeProduct } from './build/take-product.ts';
 import { countRecords } from './count-records.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { downloadWindow } from './download-window.ts';
@@ -45,6 +47,8 @@ export function createActivities(deps: ActivityDependencies): Activities {
       deps,
       timed('build', (attempt) => buildCdf(deps, attempt)),
     ),
+    stageInput: (attempt) => stageInput(deps, attempt),
+    takeProduct: tellingOfStops(deps, (attempt) => takeProduct(deps, attempt)),
     uploadProduct: tellingOfStops(deps, (attempt) => uploadProduct(deps, attempt)),
     recordDay: (attempt) => withHeartbeat(() => recordDay(deps, attempt)),
     closeIncident: (incident) =>

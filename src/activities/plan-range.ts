@@ -10,7 +10,7 @@ import { planDays } from './plan/plan-days.ts';
  * @throws PipelineError `config_invalid`, `path_owned`; no day is begun then
  */
 export async function planRange(deps: ActivityDependencies, request: PlanRequest): Promise<PlanResult> {
-  const plan = await planDays(deps.planning, request);
+  const plan = markStaged(deps, await planDays(deps.planning, request));
   const { uploadTo } = request.options;
   if (uploadTo === null || !plan.days.some(({ stages }) => stages.includes('upload'))) return plan;
   try {
@@ -20,4 +20,10 @@ export async function planRange(deps: ActivityDependencies, request: PlanRequest
     deps.log.warn({ destination: uploadTo }, error.message);
   }
   return plan;
+}
+
+/** Whether builders may be on hosts without the folder is known to this worker alone; their days are told so. */
+function markStaged({ staging }: ActivityDependencies, plan: PlanResult): PlanResult {
+  if (staging?.side !== 'home') return plan;
+  return { ...plan, days: plan.days.map((day) => (day.stages.includes('build') ? { ...day, staged: true } : day)) };
 }

@@ -2,6 +2,8 @@ import { crashPoint } from '../storage/crash-point.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { stageAttempt } from './dependencies.ts';
 import { releaseDownload } from './release-download.ts';
+import { dayPrefix } from './build/staged.ts';
+import { sweepDay } from './build/take-product.ts';
 import type { DayAttempt } from './types.ts';
 
 /**
@@ -20,5 +22,6 @@ export async function recordDay(deps: ActivityDependencies, attempt: DayAttempt)
     const [facts] = await deps.ledger.dayFacts(product, day, day, options.uploadTo);
     if (facts) await releaseDownload(deps, facts, options);
   }
+  await sweepDay(deps, dayPrefix(attempt));
   crashPoint('day-recorded');
 }

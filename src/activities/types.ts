@@ -12,6 +12,17 @@ export interface DayAttempt {
   readonly range?: string;
   /** `recordDay` only: set when the day is given up. */
   readonly failure?: DayFailure;
+  /** `buildCdf` and `takeProduct` only: where the day's file is staged. */
+  readonly staged?: StagedInput;
+}
+
+/** A day's file, staged for builders that do not see the workspace's folder. */
+export interface StagedInput {
+  /** Below the staging's base. */
+  readonly key: string;
+  readonly sizeBytes: number;
+  /** Lower-case hexadecimal. */
+  readonly sha256: string;
 }
 
 /** What a stage adds to the day's result. */
@@ -51,6 +62,10 @@ export interface Activities {
   downloadWindow(attempt: DayAttempt): Promise<StageResult>;
   countRecords(attempt: DayAttempt): Promise<StageResult>;
   buildCdf(attempt: DayAttempt): Promise<StageResult>;
+  /** Before a build that may happen on a host without the workspace's folder; null when nothing is staged (any more). */
+  stageInput(attempt: DayAttempt): Promise<StagedInput | null>;
+  /** After it: the product to its place. */
+  takeProduct(attempt: DayAttempt): Promise<StageResult>;
   uploadProduct(attempt: DayAttempt): Promise<StageResult>;
   recordDay(attempt: DayAttempt): Promise<void>;
   /** Closes the gate's incident if it is still the current one; the next request is a probe. */

@@ -1,3 +1,4 @@
+import { join, resolve } from 'node:path';
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import type { NativeConnection } from '@temporalio/worker';
@@ -7,10 +8,13 @@ import { PipelineError } from '../core/errors.ts';
 import { serveHealth } from '../health.ts';
 import { ledgerAddress } from '../ledger/address.ts';
 import { readEmbeddedInfo } from '../storage/embedded-file.ts';
+import type { HeldLock } from '../storage/lock.ts';
 import { openWorkspace } from '../storage/workspace.ts';
 import type { Workspace } from '../storage/workspace.ts';
 import { installRuntime, startWorker } from '../worker.ts';
-import type { RunningWorker } from '../worker.ts';
+import type { RunningWorker, WorkerSettings } from '../worker.ts';
+import { s3Settings } from './support/aws.ts';
+import { openBuilderPlace } from './support/builder-place.ts';
 import { createLogger } from './support/context.ts';
 import type { CliContext } from './support/context.ts';
 import { EXIT } from './support/exit-codes.ts';
@@ -29,6 +33,8 @@ type Flags = flags.PacingFlags &
     readonly workspace: string;
     readonly role: WorkerRole;
     readonly builds: number;
+    readonly staging?: string;
+    readonly scratch?: string;
     readonly health?: string;
     readonly awsRegion?: string;
   };
@@ -45,16 +51,28 @@ export function addWorkerCommand(program: Command, context: CliContext, end: (co
       'Run a worker of a workspace against an existing Temporal server: TEMPORAL_ADDRESS, or "reachback dev --no-worker"\n' +
         "of the same workspace. Token, paths and pacing are the worker's. SIGTERM hands its work over within 20 seconds.",
     )
-    .option('--workspace <dir>', 'the workspace whose days it does', './data')
+    .option(
+      '--workspace <dir>',
+      'the workspace whose days it does; for a build worker on a host without the folder the s3://bucket/prefix of --staging',
+      './data',
+    )
     .addOption(
       new Option(
         '--role <role>',
-        'all; or download (everything but builds, one for a workspace) and build (builds alone, any number, on any host with the folder and a ledger in PostgreSQL)',
+        'all; or download (everything but builds, one for a workspace) and build (builds alone, any number, on any host); the ledger is in PostgreSQL then',
       )
         .choices(WORKER_ROLES)
         .default('all'),
     )
     .option('--builds <n>', 'CDFs built at once', flags.positiveInteger, 1)
+    .option(
+      '--staging <uri>',
+      's3://bucket/prefix where build workers on hosts without the folder get files from and leave products',
+    )
+    .option(
+      '--scratch <dir>',
+      "where a build worker without the folder works; a few GB for each of --builds (default: in the user's cache)",
+    )
     .option(
       '--health <port>',
       'answer /healthz and /readyz on this port of 127.0.0.1, or on host:port',
@@ -65,13 +83,10 @@ export function addWorkerCommand(program: Command, context: CliContext, end: (co
   flags.addWatchFlags(command);
   flags.addOutputFlags(command);
   command.action(async (given: Flags) => {
-    const workspace = await openWorkspace({ dir: given.workspace, cwd: context.cwd });
-    requireSharedLedger(context, given.role, workspace);
-    // A builder writes no file that another worker writes: the engine gives each build to one of them.
-    const lock = given.role === 'build' ? null : await lockWorker(workspace, context.commandLine);
+    const { workspace, staging, lock } = await openPlace(context, given);
     const interrupts = listenForInterrupts(() => context.remark('Stopping; work under way is handed over.'));
     try {
-      await work(context, given, workspace, interrupts);
+      await work(context, given, workspace, staging, interrupts);
     } finally {
       interrupts.dispose();
       lock?.release();
@@ -80,7 +95,40 @@ export function addWorkerCommand(program: Command, context: CliContext, end: (co
   });
 }
 
-async function work(context: CliContext, given: Flags, workspace: Workspace, interrupts: Interrupts): Promise<void> {
+/** Where a worker works, with what it must hold alone. */
+interface Place {
+  readonly workspace: Workspace;
+  readonly staging: WorkerSettings['staging'];
+  readonly lock: HeldLock | null;
+}
+
+async function openPlace(context: CliContext, given: Flags): Promise<Place> {
+  const { environment, cwd, commandLine } = context;
+  const { role, awsRegion = null } = given;
+  const stagedAt = given.staging ?? environment.staging;
+  if (given.workspace.startsWith('s3://')) {
+    if (role !== 'build') throw noFolder(given.workspace, role);
+    requireSharedLedger(context, role, given.workspace, '');
+    const base =
+      given.scratch === undefined ? join(environment.cacheHome, 'reachback/builds') : resolve(cwd, given.scratch);
+    const place = await openBuilderPlace(given.workspace, base, s3Settings(environment, awsRegion), commandLine);
+    return { ...place, staging: { uri: given.workspace, scratch: place.scratch } };
+  }
+  const workspace = await openWorkspace({ dir: given.workspace, cwd });
+  const isStaged = stagedAt !== null && role !== 'build';
+  if (isStaged || role !== 'all') requireSharedLedger(context, role, workspace.root, workspace.ledgerPath);
+  // A builder writes no file that another worker writes: the engine gives each build to one of them.
+  const lock = role === 'build' ? null : await lockWorker(workspace, commandLine);
+  return { workspace, staging: isStaged ? { uri: stagedAt } : undefined, lock };
+}
+
+async function work(
+  context: CliContext,
+  given: Flags,
+  workspace: Workspace,
+  staging: WorkerSettings['staging'],
+  interrupts: Interrupts,
+): Promise<void> {
   const { environment } = context;
   const { role, builds } = given;
   const log = createLogger(given.verbose, given.json === true || given.logFormat === 'json', context.remark);
@@ -91,7 +139,8 @@ async function work(context: CliContext, given: Flags, workspace: Workspace, int
   installRuntime(log, given.metrics ?? environment.metrics);
   const connection = embedded ? await connectLocal(embedded.address) : await connectExternal(environment);
   const namespace = embedded ? 'default' : environment.temporalNamespace;
-  const parts = { environment, token, pacing: flags.pacingOf(given, environment), builds, role, awsRegion };
+  const own = { builds, role, awsRegion, ...(staging && { staging }) };
+  const parts = { environment, token, pacing: flags.pacingOf(given, environment), ...own };
   try {
     const settings = workerSettings(workspace, namespace, parts, context.commandLine);
     const worker = await startWorker(connection, settings, log);
@@ -144,15 +193,22 @@ async function serveHealthOf(worker: RunningWorker, connection: NativeConnection
 }
 
 /** @throws PipelineError `config_invalid` when several workers would share a ledger that has one writer */
-function requireSharedLedger({ environment }: CliContext, role: WorkerRole, { ledgerPath, root }: Workspace): void {
-  if (role === 'all' || ledgerAddress(environment.ledgerUrl, ledgerPath).kind === 'postgres') return;
+function requireSharedLedger({ environment }: CliContext, role: WorkerRole, root: string, ledgerPath: string): void {
+  if (ledgerAddress(environment.ledgerUrl, ledgerPath).kind === 'postgres') return;
+  const what = role === 'all' ? '--staging' : `--role ${role}`;
   throw new PipelineError(
     'config_invalid',
-    `--role ${role} is for several workers on ${root}, whose ledger is a SQLite file with one writer.`,
+    `${what} is for several workers on ${root}, whose ledger is a SQLite file with one writer.`,
     {
       hint: 'Set REACHBACK_LEDGER_URL=postgres://… for all workers of the workspace, or run one worker without --role (--builds N builds more at once).',
     },
   );
+}
+
+function noFolder(uri: string, role: WorkerRole): PipelineError {
+  return new PipelineError('config_invalid', `${uri} is a staging, not a folder: --role ${role} needs the folder.`, {
+    hint: `Name the folder as --workspace and the staging as --staging ${uri}; or take --role build.`,
+  });
 }
 
 function noServer(root: string): PipelineError {

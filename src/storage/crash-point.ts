@@ -20,6 +20,11 @@ export const CRASH_POINTS = [
   'cdf-manifest',
   'cdf-recorded',
   'cdf-closed',
+  // Only where builders see no common folder.
+  'input-staged',
+  'product-staged',
+  'product-noted',
+  'product-fetched',
   'upload-temporary',
   'upload-renamed',
   // The object is in the bucket, and its answer came; only with a destination in S3.

@@ -24,7 +24,7 @@ import * as range from '../core/backfill/range-state.ts';
 import { failureList, progressOf, resultOf } from '../core/backfill/range-progress.ts';
 import type { RangeResult } from '../core/backfill/range-progress.ts';
 import type { RangeInput, RangeState, Step } from '../core/backfill/range-state.ts';
-import type { PlannedDay, RangeStateName } from '../core/backfill/types.ts';
+import type { DayInput, PlannedDay, RangeStateName } from '../core/backfill/types.ts';
 import { rangeDetails } from '../core/report/range-details.ts';
 import { SEARCH_ATTRIBUTES } from '../core/search-attributes.ts';
 import type { Day } from '../core/time/day.ts';
@@ -142,14 +142,14 @@ class RangeRun {
   }
 
   /** Never rejects: whatever becomes of the day ends up in the state. Cancellation of the range reaches `run` by itself. */
-  async #runDay({ day, stages, reason, recheck }: PlannedDay): Promise<void> {
+  async #runDay({ day, stages, reason, recheck, staged }: PlannedDay): Promise<void> {
     const { workspace, runId, product, options, searchAttributes } = this.#input;
+    const common = { workspace, runId, product, day, stages, reason, options, searchAttributes };
+    const dayInput: DayInput = { ...common, ...(recheck && { recheck }), ...(staged && { staged }) };
     try {
       const result = await executeChild(processDay, {
         workflowId: dayWorkflowId(workspace, product, day),
-        args: [
-          { workspace, runId, product, day, stages, reason, options, searchAttributes, ...(recheck && { recheck }) },
-        ],
+        args: [dayInput],
         parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
         staticSummary: `${product} ${day}: ${stages.join(', ')}`,
         staticDetails: `Why: ${reason}. Stages: ${stages.join(' → ')}. Asked for by \`${workflowInfo().workflowId}\`.`,

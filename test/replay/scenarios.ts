@@ -21,6 +21,8 @@ const SCHEDULED_ID = 'schedule/recorded-scheduled/daily';
 
 interface Scenario {
   readonly options: ScenarioOptions;
+  /** Days are built on hosts without the folder. */
+  readonly staged?: boolean;
   readonly day?: (day: Day, tries: number) => Promise<void>;
   readonly drive: (
     handle: RangeHandle,
@@ -97,6 +99,7 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
       await handle.result();
     },
   },
+  staged: { options: { last: '2025-09-02' }, staged: true, drive: (handle) => handle.result() },
   cooldown: {
     options: { concurrency: 1, last: '2025-09-01' },
     async day(_day, tries) {
@@ -174,7 +177,7 @@ export interface RecordedRun {
 export async function playScenario(env: TestWorkflowEnvironment, name: string): Promise<RecordedRun[]> {
   const scenario = SCENARIOS[name];
   if (!scenario) throw new RangeError(`no scenario "${name}"`);
-  const { world, activities } = fakeActivities(scenario.day);
+  const { world, activities } = fakeActivities(scenario.day, scenario.staged);
   return await withRange(
     env,
     activities,

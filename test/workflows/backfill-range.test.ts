@@ -6,6 +6,7 @@ import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { dayWorkflowId } from '../../src/core/backfill/ids.ts';
 import { parseDay } from '../../src/core/time/day.ts';
+import type { DayAttempt } from '../../src/activities/types.ts';
 import type { Day } from '../../src/core/time/day.ts';
 import { eventually, failure, fakeActivities, startTestServer, withRange } from './harness.ts';
 
@@ -420,6 +421,56 @@ describe('a range of days', () => {
         .fetchHistory();
       expect(range.length / 20).toBeLessThanOrEqual(10);
       expect((child.events ?? []).length).toBeLessThanOrEqual(50);
+    });
+  });
+
+  test('a day that is built without the folder: staged, built, taken home, in that order, within the same 50 events', async () => {
+    const { activities } = fakeActivities(undefined, true);
+    const told: string[] = [];
+    const spied = {
+      ...activities,
+      async stageInput(attempt: DayAttempt) {
+        told.push('stage');
+        return await activities.stageInput(attempt);
+      },
+      async buildCdf(attempt: DayAttempt) {
+        told.push(`build ${attempt.staged?.key}`);
+        return { seconds: 2, productPath: '/elsewhere' };
+      },
+      async takeProduct(attempt: DayAttempt) {
+        told.push(`take ${attempt.staged?.key}`);
+        return { seconds: 1, productPath: '/home' };
+      },
+    };
+    await withRange(env, spied, { last: '2025-09-01' }, async (handle, client, input) => {
+      const result = await handle.result();
+      const key = 'days/reach-101/quicklook/2025-09-01/input';
+      expect(told).toEqual(['stage', `build ${key}`, `take ${key}`]);
+      expect(result.totals).toMatchObject({ done: 1, stages: { build: 1 }, busySeconds: 5 });
+      const child = client.temporal.workflow.getHandle(dayWorkflowId(input.workspace, input.product, input.first));
+      expect(await child.result()).toMatchObject({ productPath: '/home' });
+      expect(((await child.fetchHistory()).events ?? []).length).toBeLessThanOrEqual(50);
+    });
+  });
+
+  test('a worker that stages nothing any more builds such a day by its folder', async () => {
+    const { activities } = fakeActivities(undefined, true);
+    const refuse = async (): Promise<never> => {
+      throw failure('invariant_broken', 'nothing was staged');
+    };
+    const builds: DayAttempt[] = [];
+    const plain = {
+      ...activities,
+      stageInput: async () => null,
+      takeProduct: refuse,
+      async buildCdf(attempt: DayAttempt) {
+        builds.push(attempt);
+        return { seconds: 1 };
+      },
+    };
+    await withRange(env, plain, { last: '2025-09-01' }, async (handle) => {
+      expect((await handle.result()).totals).toMatchObject({ done: 1 });
+      expect(builds.map(({ staged }) => staged)).toEqual([undefined]);
     });
   });
 });

@@ -53,8 +53,15 @@ export interface FakeWorld {
   running: number;
 }
 
-/** Activities without disk or network: every day of a plan has work until it is finished. */
-export function fakeActivities(script: (day: Day, tries: number) => Promise<void> = async () => {}): {
+/**
+ * Activities without disk or network: every day of a plan has work until it is finished.
+ *
+ * @param staged - days are built elsewhere
+ */
+export function fakeActivities(
+  script: (day: Day, tries: number) => Promise<void> = async () => {},
+  staged = false,
+): {
   world: FakeWorld;
   activities: Activities;
 } {
@@ -67,6 +74,9 @@ export function fakeActivities(script: (day: Day, tries: number) => Promise<void
     peak: 0,
     running: 0,
   };
+  const planned = staged
+    ? { stages: ['download', 'count', 'build'] as const, staged }
+    : { stages: ['download', 'count'] as const };
   const tries = new Map<Day, number>();
   const stage = async (): Promise<StageResult> => ({ seconds: 1 });
   const activities: Activities = {
@@ -77,9 +87,7 @@ export function fakeActivities(script: (day: Day, tries: number) => Promise<void
       const failedBefore = request.options.retryFailed ? [] : open.filter((day) => world.failed.includes(day));
       const work = open.filter((day) => !failedBefore.includes(day));
       const limit = request.options.limitDays ?? Infinity;
-      const days = work
-        .slice(0, limit)
-        .map((day) => ({ day, stages: ['download', 'count'] as const, reason: 'not downloaded yet' }));
+      const days = work.slice(0, limit).map((day) => ({ day, ...planned, reason: 'not downloaded yet' }));
       const skipped = { existing: asked.length - open.length, noData: 0, failed: failedBefore.length, noInput: 0 };
       return { days, skipped, limited: work.length > limit };
     },
@@ -100,6 +108,12 @@ export function fakeActivities(script: (day: Day, tries: number) => Promise<void
       return await stage();
     },
     buildCdf: stage,
+    stageInput: async ({ input }) => ({
+      key: `days/${input.product}/${input.day}/input`,
+      sizeBytes: 1,
+      sha256: '0'.repeat(64),
+    }),
+    takeProduct: stage,
     uploadProduct: stage,
     async recordDay({ input, failure }) {
       if (failure) world.failed.push(input.day);

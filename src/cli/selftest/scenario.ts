@@ -2,10 +2,18 @@
 import { CRASH_POINTS } from '../../storage/crash-point.ts';
 import type { ArmedCrashPoint, CrashPoint } from '../../storage/crash-point.ts';
 
-/** A run passes these; the others are of commands that take up what is there. */
-export const POINTS_OF_A_RUN = CRASH_POINTS.filter(
-  (point) => point !== 'telemetry-imported' && point !== 'file-taken-up',
-);
+/** Of commands that take up what is there, and of builds without the folder. */
+const POINTS_OF_OTHERS: readonly CrashPoint[] = [
+  'telemetry-imported',
+  'file-taken-up',
+  'input-staged',
+  'product-staged',
+  'product-noted',
+  'product-fetched',
+];
+
+/** A run on one machine passes these. */
+export const POINTS_OF_A_RUN = CRASH_POINTS.filter((point) => !POINTS_OF_OTHERS.includes(point));
 
 /** A range of days and how it is asked for. Runs of one shape leave the same, so one undisturbed run serves them all. */
 export interface Shape {

@@ -17,6 +17,7 @@ import { acquireLock } from '../../storage/lock.ts';
 import type { HeldLock } from '../../storage/lock.ts';
 import type { LocatedWorkspace, Workspace } from '../../storage/workspace.ts';
 import { installRuntime, startWorker } from '../../worker.ts';
+import type { WorkerSettings } from '../../worker.ts';
 import { s3Settings } from './aws.ts';
 import { connectExternal, connectLocal } from './temporal.ts';
 
@@ -51,6 +52,7 @@ export interface WorkerFlags {
   readonly metrics?: string | null;
   /** Of `--aws-region`. */
   readonly awsRegion: string | null;
+  readonly staging?: WorkerSettings['staging'];
   /** What the command itself backfills; absent for one that serves whatever comes. */
   readonly product?: ProductSlug;
 }
@@ -197,7 +199,8 @@ export function workerSettings(workspace: Workspace, namespace: string, flags: W
   const { ledgerUrl, udlBaseUrl, requestTimeoutMs, threads, stateHome, slackWebhook } = environment;
   const own = { role, token, pacing, builds, s3: s3Settings(environment, awsRegion), stateHome, commandLine };
   const notices = { slackWebhook, commandOfProduct: flags.product ?? null };
-  return { workspace, namespace, ledgerUrl, udlBaseUrl, requestTimeoutMs, threads, ...own, ...notices };
+  const staging = flags.staging && { staging: flags.staging };
+  return { workspace, namespace, ledgerUrl, udlBaseUrl, requestTimeoutMs, threads, ...own, ...notices, ...staging };
 }
 
 /** Refuses to start work that nobody would do. @throws PipelineError `config_invalid` with the command that helps */

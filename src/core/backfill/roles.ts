@@ -3,7 +3,7 @@ import { taskQueues } from './ids.ts';
 
 /**
  * `all`: everything, on one machine. `download`: all but builds; one for a workspace, as only one process may pass the gate.
- * `build`: builds alone; any number, on any host that sees the workspace's folder.
+ * `build`: builds alone; any number, on any host that sees the workspace's folder, or its staging in S3.
  */
 export const WORKER_ROLES = ['all', 'download', 'build'] as const;
 export type WorkerRole = (typeof WORKER_ROLES)[number];

@@ -73,6 +73,8 @@ export interface PlannedDay {
   /** Stages to do, in order; never empty. */
   readonly stages: readonly Stage[];
   readonly recheck?: Recheck;
+  /** Its build may happen on a host without the workspace's folder. Absent for no. */
+  readonly staged?: boolean;
   /** One clause for people: why this day has work. */
   readonly reason: string;
 }
@@ -105,6 +107,8 @@ export interface DayInput {
   readonly day: Day;
   readonly stages: readonly Stage[];
   readonly recheck?: Recheck;
+  /** As planned. */
+  readonly staged?: boolean;
   readonly reason: string;
   readonly options: RunOptions;
   /** Whether the server knows the custom search attributes. */

@@ -10,10 +10,13 @@ export interface S3Address {
 /** Amazon's rule for new buckets, which other servers keep to. */
 const BUCKET = /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/;
 
-/** @throws PipelineError `config_invalid` naming the text and what is expected */
-export function parseS3Address(text: string): S3Address {
+/**
+ * @param doing - what was to be done there, for the message
+ * @throws PipelineError `config_invalid` naming the text and what is expected
+ */
+export function parseS3Address(text: string, doing = 'deliver to'): S3Address {
   const problem = (what: string): PipelineError =>
-    new PipelineError('config_invalid', `Cannot deliver to "${text}": ${what}.`, {
+    new PipelineError('config_invalid', `Cannot ${doing} "${text}": ${what}.`, {
       hint: 'Name a bucket, and a prefix if you like, as s3://bucket/prefix.',
     });
   const [bucket = '', ...parts] = text

@@ -139,6 +139,17 @@ export class Bucket {
     return hash.digest('hex');
   }
 
+  /** An object's content as it arrives; null when there is none. */
+  async read(key: string, signal?: AbortSignal): Promise<Readable | null> {
+    try {
+      const { Body } = await this.#client.send(new GetObjectCommand({ Bucket: this.name, Key: key }), options(signal));
+      return Body as Readable;
+    } catch (error) {
+      if ((error as Error).name === 'NoSuchKey') return null;
+      throw error;
+    }
+  }
+
   /** A whole object in memory; null when there is none. */
   async get(key: string): Promise<{ bytes: Uint8Array; etag: string } | null> {
     try {

@@ -11,6 +11,8 @@ export interface S3Place {
   readonly endpoint: string | null;
   /** Null when none is known. */
   readonly region: string | null;
+  /** What failed there; default `deliver to`. */
+  readonly doing?: string;
 }
 
 /** The part of the SDK's errors that we read; all of it may be missing. */
@@ -30,7 +32,7 @@ interface Words {
 }
 
 const LATER =
-  'It is tried again by itself; if that does not help, run the same command later: only the delivery is left.';
+  'It is tried again by itself; if that does not help, run the same command later: only what is left is done.';
 const CREDENTIALS = 'AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or the role of the machine';
 
 const BY_CODE: Readonly<Record<string, (place: S3Place) => Words>> = {
@@ -101,12 +103,16 @@ export function asS3Error(error: unknown, place: S3Place): PipelineError {
   const code = sdk.Code ?? (status === null ? sdk.code : undefined) ?? sdk.name ?? 'unknown';
   const { kind, what, hint } = wordsFor(sdk, code, status, place);
   const retryAfterMs = Number(sdk.$response?.headers?.['retry-after']) * 1000;
-  return new PipelineError(kind, `Cannot deliver to ${place.uri}: ${what} (${labelOf(code, status)}).`, {
-    hint,
-    context: { code, ...(status !== null && { status }) },
-    ...(kind === 'storage_unavailable' && retryAfterMs > 0 && { retryAfterMs }),
-    cause: error,
-  });
+  return new PipelineError(
+    kind,
+    `Cannot ${place.doing ?? 'deliver to'} ${place.uri}: ${what} (${labelOf(code, status)}).`,
+    {
+      hint,
+      context: { code, ...(status !== null && { status }) },
+      ...(kind === 'storage_unavailable' && retryAfterMs > 0 && { retryAfterMs }),
+      cause: error,
+    },
+  );
 }
 
 function wordsFor(sdk: SdkError, code: string, status: number | null, place: S3Place): Words {
@@ -189,7 +195,7 @@ function expired(): Words {
   return {
     kind: 'storage_unavailable',
     what: 'the session token of the AWS credentials has expired',
-    hint: 'Renew the credentials of the worker and start it again; the same command goes on, and only the delivery is left.',
+    hint: 'Renew the credentials of the worker and start it again; the same command goes on where it was.',
   };
 }
 
@@ -202,7 +208,7 @@ function skewed(): Words {
 }
 
 function full(): Words {
-  return { kind: 'disk_full', what: 'no room is left there', hint: 'Free some space at the destination, then resume.' };
+  return { kind: 'disk_full', what: 'no room is left there', hint: 'Free some space there, then resume.' };
 }
 
 function labelOf(code: string, status: number | null): string {
