@@ -3,7 +3,7 @@ import { PipelineError } from '../core/errors.ts';
 import type { StageHeartbeat } from '../core/backfill/types.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { stageAttempt } from './dependencies.ts';
-import { downloadDay } from './download/index.ts';
+import { downloadDay, reprocessDay } from './download/index.ts';
 import type { DownloadHooks, DownloadProgress, DownloadRequest } from './download/index.ts';
 import { withHeartbeat } from './heartbeat.ts';
 import { lookAgain } from './look-again.ts';
@@ -23,6 +23,7 @@ export async function downloadWindow(
   dayAttempt: DayAttempt,
   tellOfPause: TellOfPause,
 ): Promise<StageResult> {
+  if (dayAttempt.input.options.offline === true) return await completeFromKept(deps, dayAttempt);
   const silence = (): number => deps.source?.silentMs() ?? 0;
   return await withHeartbeat(async (signal, tell) => {
     const startedAt = performance.now();
@@ -66,6 +67,19 @@ export async function downloadWindow(
       gate.keep();
     }
   }, silence);
+}
+
+/** TRACK-10: no gate, no token, no request. */
+async function completeFromKept(deps: ActivityDependencies, dayAttempt: DayAttempt): Promise<StageResult> {
+  return await withHeartbeat(async (signal) => {
+    const startedAt = performance.now();
+    const { product, day, options } = dayAttempt.input;
+    await deps.ledger.openStage(stageAttempt(dayAttempt, 'download'));
+    await deps.telemetry.flush();
+    const parts = { ledger: deps.ledger, folders: deps.workspace, log: deps.log };
+    const outcome = await reprocessDay(parts, { product, day, sliceMode: options.sliceMode }, { signal });
+    return await recordDownload(deps, dayAttempt, outcome, startedAt);
+  });
 }
 
 function heartbeatOf(progress: DownloadProgress): StageHeartbeat {

@@ -18,6 +18,7 @@ import { addPauseCommand } from './pause.ts';
 import { addPlanCommand } from './plan.ts';
 import { addProcessCommand } from './process.ts';
 import { addRepairCommand } from './repair.ts';
+import { addReprocessCommand } from './reprocess.ts';
 import { addResumeCommand } from './resume.ts';
 import { addRetryFailedCommand } from './retry-failed.ts';
 import { addRunCommand } from './run.ts';
@@ -46,6 +47,7 @@ export const COMMANDS = [
   addGapsCommand,
   addVerifyCommand,
   addRepairCommand,
+  addReprocessCommand,
   addLedgerCommand,
   addTelemetryCommand,
   addAdoptCommand,

@@ -20,15 +20,26 @@ export class Secret {
   }
 
   /**
-   * `text` without the secret: as a whole, without its scheme (`Basic `), and percent-encoded. For texts that a server
-   * sent, which may echo what it was sent.
+   * `text` without the secret: as a whole, without its scheme (`Basic `), percent-encoded, and as some write it in JSON (`\\/`).
+   * For texts that a server sent, which may echo what it was sent.
    */
   redact(text: string): string {
+    return this.#pieces().reduce((redacted, piece) => redacted.replaceAll(piece, PLACEHOLDER), text);
+  }
+
+  /** Whether `redact` would change these bytes, read as text. */
+  isIn(bytes: Uint8Array): boolean {
+    const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    return this.#pieces().some((piece) => view.includes(piece));
+  }
+
+  /** As a whole first, so that none of its words stays behind. */
+  #pieces(): string[] {
     const credentials = this.#value.replace(/^\S+\s+/, '');
-    const pieces = [this.#value, credentials, encodeURIComponent(this.#value), encodeURIComponent(credentials)]
+    return [this.#value, credentials]
+      .flatMap((text) => [text, encodeURIComponent(text), text.replaceAll('/', '\\/')])
       .map((piece) => piece.trim())
       .filter((piece) => piece.length >= SHORTEST_PIECE);
-    return pieces.reduce((redacted, piece) => redacted.replaceAll(piece, PLACEHOLDER), text);
   }
 
   toString(): string {

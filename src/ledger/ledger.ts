@@ -58,6 +58,9 @@ export type StageClosing =
 
 export type SliceStatus = 'done' | 'empty' | 'failed';
 
+/** `errorKind` of a failed slice of which an answer is kept whole because it could not be read (TRACK-10). */
+export const RAW_UNPROCESSED = 'raw_unprocessed';
+
 /** The latest that is known of one slice of a day. */
 export interface SliceRow {
   readonly product: ProductSlug;

@@ -160,6 +160,8 @@ export interface LedgerReports {
   failureCauses(scope?: ReportScope): Promise<FailureCause[]>;
   /** Most requests first. */
   hostRefusals(): Promise<HostRefusals[]>;
+  /** Slices that wait for a version that can read their kept answers (TRACK-10). */
+  unreadSlices(): Promise<number>;
   /** @param sinceIso - ISO 8601 UTC */
   throughput(sinceIso: string): Promise<Throughput>;
   /** Of all products on that day, or of one; empty when the ledger knows nothing of it. */

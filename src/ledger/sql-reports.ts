@@ -10,6 +10,7 @@ import { readGapDays } from './gap-facts.ts';
 import { isFinal } from '../core/backfill/recheck.ts';
 import { CHECK_STATES } from '../core/records/source-check.ts';
 import { checkIntegrity } from './integrity.ts';
+import { RAW_UNPROCESSED } from './ledger.ts';
 import type { CheckCount, DayLine, FailureRow, LedgerReports, ReportScope } from './reports.ts';
 import type { LedgerTables } from './schema.ts';
 import { readTransaction } from './transactions.ts';
@@ -106,6 +107,20 @@ export function createSqlReports(db: Kysely<LedgerTables>, paths: WorkspacePaths
         .orderBy('host')
         .orderBy('kind')
         .execute(),
+
+    async unreadSlices() {
+      const row = await db
+        .selectFrom('slice_days')
+        .innerJoin('slices', (join) =>
+          join.onRef('slices.product', '=', 'slice_days.product').onRef('slices.day', '=', 'slice_days.day'),
+        )
+        .select((select) => select.fn.countAll<number>().as('slices'))
+        .where('slice_days.failed', '>', 0)
+        .where('status', '=', 'failed')
+        .where('error_kind', '=', RAW_UNPROCESSED)
+        .executeTakeFirstOrThrow();
+      return row.slices;
+    },
 
     async throughput(sinceIso) {
       const row = await db

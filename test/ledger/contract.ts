@@ -749,6 +749,11 @@ export function describeLedger(name: string, open: LedgerFactory): void {
         { host: 'b:2', kind: 'wrong_kind', requests: 2, latestAt: refused.endedAt },
         { host: 'a:1', kind: 'wrong_kind', requests: 1, latestAt: refused.endedAt },
       ]);
+      expect(await ledger.unreadSlices()).toBe(0);
+      const unread = { status: 'failed', errorKind: 'raw_unprocessed', records: null, sha256: null } as const;
+      await ledger.putSlice(slice({ day: addDays(DAY, 2), ...unread }));
+      await ledger.putSlice(slice({ product: PROVISIONAL, ...unread, errorKind: 'wrong_kind' }));
+      expect(await ledger.unreadSlices()).toBe(1);
       const bytes = 2 * slice().bytes!;
       expect(await ledger.throughput('2025-11-21T00:00:00.000Z')).toEqual({
         days: 2,

@@ -75,7 +75,8 @@ export async function askInHalves(
   return joined;
 }
 
-function mayBeCut(records: number, uncutBelow: number): boolean {
+/** @param uncutBelow - records that the server has given in one answer; 0 when that is not known */
+export function mayBeCut(records: number, uncutBelow: number): boolean {
   if (records >= RECORDS_CAP) return true;
   return records >= Math.max(ROUND, uncutBelow) && records % ROUND === 0;
 }
@@ -141,6 +142,6 @@ function rowsUnder(columns: readonly string[], part: Data): Uint8Array {
 }
 
 function failed({ httpStatus, bodyBytes, seconds }: Data, detail: string): SliceAnswer {
-  const failure = { kind: 'wrong_kind', detail, rawStart: null, retryAfter: null, date: null } as const;
+  const failure = { kind: 'wrong_kind', detail, body: null, retryAfter: null, date: null } as const;
   return { kind: 'failed', httpStatus, bodyBytes, seconds, failure };
 }

@@ -5,6 +5,7 @@ import type { ErrorContext } from '../../core/errors.ts';
 import { artifactFileName, artifactPrefix, parseProductSlug } from '../../core/product.ts';
 import type { Product } from '../../core/product.ts';
 import { backoffMs } from '../../core/rate/breaker.ts';
+import type { SourceCheck } from '../../core/records/source-check.ts';
 import { daySlices } from '../../core/slices.ts';
 import { addDays, dayStartMs } from '../../core/time/day.ts';
 import { SOFTWARE } from '../../core/version.ts';
@@ -26,7 +27,7 @@ import type { Verified } from './verify.ts';
 const PROGRESS_EVERY_MS = 1_000;
 
 /** Requests sent, those of earlier calls included. */
-interface RequestCount {
+export interface RequestCount {
   requests: number;
 }
 
@@ -87,14 +88,37 @@ async function download(
   const isOutdated = assembled !== null && verified !== null && verified.fetched > 0;
   // Ours, without a manifest yet: nobody knows it.
   if (isOutdated) await rm(path, { force: true });
+  const made = { path, intact, assembled: isOutdated ? null : assembled, check };
+  return await putTogether(deps, request, store, made, sent, hooks.signal);
+}
+
+/** What there is of a day whose slices are all finished. */
+export interface Made {
+  readonly path: string;
+  /** The file at the path, when it is whole. */
+  readonly intact: DownloadManifest | null;
+  /** The file at the path was put together from these slices a moment ago. */
+  readonly assembled: BodyDigest | null;
+  readonly check: SourceCheck | null;
+}
+
+/** The day's file and its manifest from slices that are all there. */
+export async function putTogether(
+  { log }: Pick<DownloadDependencies, 'log'>,
+  request: DownloadRequest,
+  store: SliceStore,
+  { path, intact, assembled, check }: Made,
+  sent: RequestCount,
+  signal: AbortSignal | undefined,
+): Promise<DownloadOutcome> {
+  const product = parseProductSlug(request.product);
   const files = store.files.filter(({ header }) => header.counts.records > 0);
   if (files.length === 0)
     return { outcome: 'no_data', reason: noData(product, request), slices: store.total, ...sent, check };
 
   const columns = unionOfColumns(files);
   const { sizeBytes, sha256 } =
-    (isOutdated ? null : assembled) ??
-    (await assembleArtifact({ path, log: deps.log }, product.format, files, columns, hooks.signal));
+    assembled ?? (await assembleArtifact({ path, log }, product.format, files, columns, signal));
   // The same content: file and manifest stay as they are.
   if (intact?.sha256 === sha256) return { outcome: 'done', path, ...sent, adopted: true, ...facts(intact), check };
   const manifest: DownloadManifest = {
@@ -122,7 +146,16 @@ async function download(
   return { outcome: 'done', path, ...sent, adopted: false, ...facts(manifest) };
 }
 
-function facts({ sizeBytes, sha256, counts, columns, slices, emptySlices, outsideSlice, check }: DownloadManifest) {
+export function facts({
+  sizeBytes,
+  sha256,
+  counts,
+  columns,
+  slices,
+  emptySlices,
+  outsideSlice,
+  check,
+}: DownloadManifest) {
   return { sizeBytes, sha256, counts, columns, slices, emptySlices, outsideSlice, check: check ?? null };
 }
 

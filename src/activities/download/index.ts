@@ -6,6 +6,9 @@
  */
 export { downloadDay } from './download-day.ts';
 export { recheckDay } from './recheck.ts';
+export { allKeptBodies } from './kept-body.ts';
+export { reprocessDay, surveyKeptDay } from './reprocess.ts';
+export type { KeptDay } from './reprocess.ts';
 export type { RecheckOutcome } from './recheck.ts';
 export { discardSlices } from './slice-store.ts';
 export type {

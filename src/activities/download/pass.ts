@@ -139,6 +139,7 @@ class Pass implements PassResult {
   }
 
   async #ask(slice: Slice, permit: Permit): Promise<void> {
+    let asked = slice;
     const answer = await askInHalves(slice, await this.#exchange(slice, permit), {
       format: this.#product.format,
       ask: async (half) => {
@@ -146,11 +147,12 @@ class Pass implements PassResult {
           { slice: interval(half) },
           'half of a slice with as many records as a server may give at most',
         );
+        asked = half;
         return this.#exchange(half);
       },
       recycle: (block) => this.#deps.source.recycle(block),
     });
-    if (answer.kind === 'failed') await this.#failed(slice, answer);
+    if (answer.kind === 'failed') await this.#failed(slice, answer, asked);
     else if (answer.kind !== 'cancelled') {
       await this.#store.put(slice, answer).catch((error: unknown) => {
         throw storageError(error);
@@ -170,7 +172,7 @@ class Pass implements PassResult {
     );
   }
 
-  async #failed(slice: Slice, answer: Extract<SliceAnswer, { kind: 'failed' }>): Promise<void> {
+  async #failed(slice: Slice, answer: Extract<SliceAnswer, { kind: 'failed' }>, asked: Slice): Promise<void> {
     const { failure } = answer;
     await this.#store.noteFailure(slice, answer, this.#deps.source.host).catch((error: unknown) => {
       throw storageError(error);
@@ -191,7 +193,7 @@ class Pass implements PassResult {
       this.#stop(this.#deps.gate.refusal() ?? new PipelineError('auth_rejected', failure.detail));
       return;
     }
-    const failures = await this.#store.fail(slice, answer).catch((error: unknown) => {
+    const failures = await this.#store.fail(slice, answer, asked).catch((error: unknown) => {
       throw storageError(error);
     });
     this.#deps.log?.warn({ ...facts, failures, most: MOST_SLICE_FAILURES }, 'slice failed');

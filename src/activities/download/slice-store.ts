@@ -4,13 +4,19 @@ import { dirname, join } from 'node:path';
 import type { ProductSlug } from '../../core/product.ts';
 import type { Slice } from '../../core/slices.ts';
 import type { Day } from '../../core/time/day.ts';
+import { RAW_UNPROCESSED } from '../../ledger/ledger.ts';
 import type { SliceRow } from '../../ledger/ledger.ts';
-import type { SliceAnswer } from '../../sources/udl/index.ts';
+import type { SliceAnswer, SliceFailure } from '../../sources/udl/index.ts';
+import type { SliceMode } from '../../core/backfill/types.ts';
 import { crashPoint } from '../../storage/crash-point.ts';
+import { isKeptBody, keepBody, keptBodies } from './kept-body.ts';
 import type { KnownSlice } from './reconcile.ts';
 import { keepRejected, readSliceFile, sliceFileName, writeSliceFile } from './slice-file.ts';
 import type { SliceFile, SliceHeader } from './slice-file.ts';
 import type { DownloadDependencies, DownloadRequest } from './types.ts';
+
+/** Of an answer that is no data so much is kept for people. */
+const REJECTED_BYTES = 64 << 10;
 
 /** Failures of the source after which a slice is given up (UDL-22: one attempt and five retries). */
 export const MOST_SLICE_FAILURES = 6;
@@ -44,18 +50,26 @@ export async function discardSlices(
   }
 }
 
+type SliceDependencies = Pick<DownloadDependencies, 'ledger' | 'folders'>;
+
 export class SliceStore {
   readonly #ledger: DownloadDependencies['ledger'];
   readonly #product: ProductSlug;
   readonly #day: Day;
+  readonly #sliceMode: SliceMode;
   readonly #folder: string;
+  /** Of all slices of the workspace. */
+  readonly #root: string;
   readonly #slices: readonly Slice[];
   readonly #again: boolean;
+  readonly #offline: boolean;
   /** By start. */
   readonly #done = new Map<number, SliceFile>();
   readonly #failures = new Map<number, number>();
   /** Slices whose latest answer was a failure, also one of an earlier run. */
   readonly #failedBefore = new Set<number>();
+  /** Slices with a body that is kept because it could not be read. */
+  readonly #unread = new Set<number>();
   #records = 0;
   #bytes = 0;
   #hasNewFailure = false;
@@ -63,11 +77,7 @@ export class SliceStore {
   #change = Promise.withResolvers<void>();
 
   /** Takes over what is intact on disk; everything else of the day's folder is removed. */
-  static async open(
-    deps: DownloadDependencies,
-    request: DownloadRequest,
-    slices: readonly Slice[],
-  ): Promise<SliceStore> {
+  static async open(deps: SliceDependencies, request: DownloadRequest, slices: readonly Slice[]): Promise<SliceStore> {
     const store = new SliceStore(deps, request, slices);
     await mkdir(store.#folder, { recursive: true });
     await deps.ledger.retainSlices(request.product, request.day, slices);
@@ -75,9 +85,12 @@ export class SliceStore {
     return store;
   }
 
-  private constructor(deps: DownloadDependencies, request: DownloadRequest, slices: readonly Slice[]) {
-    const { product, day } = request;
+  private constructor(deps: SliceDependencies, request: DownloadRequest, slices: readonly Slice[]) {
+    const { product, day, sliceMode } = request;
     this.#again = request.again ?? false;
+    this.#offline = request.offline ?? false;
+    this.#sliceMode = sliceMode;
+    this.#root = deps.folders.slices;
     this.#ledger = deps.ledger;
     this.#product = product;
     this.#day = day;
@@ -178,10 +191,14 @@ export class SliceStore {
     return Math.max(0, ...this.missing.map(({ startMs }) => this.#failures.get(startMs) ?? 0));
   }
 
-  /** Keeps a finished slice, in place of a former one: file first, then the ledger's row. */
-  async put(slice: Slice, answer: Answered): Promise<KnownSlice> {
+  /**
+   * Keeps a finished slice, in place of a former one: file first, then the ledger's row.
+   *
+   * @param fetchedAt - ISO 8601 UTC; now by default
+   */
+  async put(slice: Slice, answer: Answered, fetchedAt?: string): Promise<KnownSlice> {
     const data = answer.kind === 'data' ? answer : null;
-    const header = sliceHeader({ product: this.#product, day: this.#day }, slice, answer);
+    const header = sliceHeader({ product: this.#product, day: this.#day }, slice, answer, fetchedAt);
     const file = await writeSliceFile(this.#folder, header, data?.block ?? new Uint8Array());
     await this.#ledger.putSlice(this.#doneRow(header));
     crashPoint('slice-recorded');
@@ -205,14 +222,19 @@ export class SliceStore {
     });
   }
 
-  /** Keeps a failure of the source. @returns how often this slice has failed now */
-  async fail(slice: Slice, { failure, httpStatus, bodyBytes, seconds }: Failed): Promise<number> {
+  /**
+   * Keeps a failure of the source.
+   *
+   * @param asked - the slice, or the part of it whose answer failed
+   * @returns how often this slice has failed now
+   */
+  async fail(slice: Slice, { failure, httpStatus, bodyBytes, seconds }: Failed, asked = slice): Promise<number> {
     const failures = (this.#failures.get(slice.startMs) ?? 0) + 1;
     this.#failures.set(slice.startMs, failures);
     this.#failedBefore.add(slice.startMs);
     this.#hasNewFailure = true;
     this.#tellChange();
-    const kept = failure.rawStart && (await keepRejected(this.#folder, slice, failures, failure.rawStart));
+    const note = await this.#keepBody(slice, asked, failure, httpStatus, failures);
     await this.#ledger.putSlice({
       product: this.#product,
       day: this.#day,
@@ -224,21 +246,46 @@ export class SliceStore {
       bytes: bodyBytes,
       sha256: null,
       failures,
-      errorKind: failure.kind,
-      errorDetail: kept ? withPath(failure.detail, kept) : failure.detail,
+      errorKind: this.#unread.has(slice.startMs) ? RAW_UNPROCESSED : failure.kind,
+      errorDetail: note === null ? failure.detail : withNote(failure.detail, note),
       seconds,
       updatedAt: new Date().toISOString(),
     });
     return failures;
   }
 
+  /** @returns where, in words */
+  async #keepBody(
+    slice: Slice,
+    asked: Slice,
+    { body, detail }: SliceFailure,
+    httpStatus: number | null,
+    number: number,
+  ): Promise<string | null> {
+    if (body === null) return null;
+    const { startMs, endMs } = slice;
+    if (body.mayBeData) {
+      const fetchedAt = new Date().toISOString();
+      const own = { product: this.#product, day: this.#day, sliceMode: this.#sliceMode };
+      const facts = { ...own, startMs, endMs, asked, httpStatus, why: detail, fetchedAt };
+      const path = await keepBody(this.#folder, this.#root, facts, body);
+      if (path !== null) {
+        this.#unread.add(startMs);
+        return `kept whole in ${path}`;
+      }
+    }
+    return `start kept in ${await keepRejected(this.#folder, slice, number, body.bytes.subarray(0, REJECTED_BYTES))}`;
+  }
+
   async #load(freshRun: boolean): Promise<void> {
     const rows = new Map((await this.#ledger.slices(this.#product, this.#day)).map((row) => [row.startMs, row]));
     for (const { startMs, status } of rows.values()) if (status === 'failed') this.#failedBefore.add(startMs);
     // A slice at its limit ended the run before, or the source as a whole failed: it begins anew.
-    if (freshRun || [...rows.values()].some((row) => row.status === 'failed' && row.failures >= MOST_SLICE_FAILURES)) {
+    const isSpent = [...rows.values()].some((row) => row.status === 'failed' && row.failures >= MOST_SLICE_FAILURES);
+    if (freshRun || (isSpent && !this.#offline)) {
       await this.#ledger.resetSliceFailures(this.#product, this.#day);
     } else for (const row of rows.values()) this.#failures.set(row.startMs, row.failures);
+    for (const { header } of await keptBodies(this.#folder)) this.#unread.add(header.startMs);
     const names = new Set(await readdir(this.#folder));
     for (const slice of this.#slices) {
       const name = sliceFileName(slice);
@@ -253,7 +300,7 @@ export class SliceStore {
       if (row?.sha256 !== file.header.sha256) await this.#ledger.putSlice(this.#doneRow(file.header));
     }
     // Torn files, leftovers of a kill, slices of another mode.
-    const leftovers = [...names].filter((name) => !name.endsWith('.rejected'));
+    const leftovers = [...names].filter((name) => !name.endsWith('.rejected') && !isKeptBody(name));
     await Promise.all(leftovers.map((name) => rm(join(this.#folder, name), { force: true })));
   }
 
@@ -265,7 +312,7 @@ export class SliceStore {
       header.startMs === startMs &&
       header.endMs === endMs;
     const isYoung = Date.now() - Date.parse(header.fetchedAt) < STAYS_MS;
-    const isFresh = isYoung || (header.counts.records > 0 && !this.#again);
+    const isFresh = isYoung || this.#offline || (header.counts.records > 0 && !this.#again);
     return isOurs && isFresh;
   }
 
@@ -294,6 +341,7 @@ export function sliceHeader(
   { product, day }: Pick<DownloadRequest, 'product' | 'day'>,
   { startMs, endMs }: Slice,
   answer: Answered,
+  fetchedAt = new Date().toISOString(),
 ): SliceHeader {
   const data = answer.kind === 'data' ? answer : null;
   return {
@@ -308,7 +356,7 @@ export function sliceHeader(
     httpStatus: answer.httpStatus,
     bodyBytes: answer.bodyBytes,
     seconds: answer.seconds,
-    fetchedAt: new Date().toISOString(),
+    fetchedAt,
     blockBytes: data?.block.length ?? 0,
     sha256: data?.sha256 ?? SHA256_OF_NOTHING,
   };
@@ -339,7 +387,7 @@ const SHA256_OF_NOTHING = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca4959
 /** `SliceRow.errorDetail` holds at most this many characters. */
 const LONGEST_DETAIL = 1_000;
 
-function withPath(detail: string, path: string): string {
-  const suffix = ` [start kept in ${path}]`;
+function withNote(detail: string, note: string): string {
+  const suffix = ` [${note}]`;
   return detail.slice(0, LONGEST_DETAIL - suffix.length) + suffix;
 }

@@ -34,6 +34,8 @@ export interface DownloadRequest {
   readonly verify?: boolean;
   /** Whether everything is asked for again although the artifact is there; one with the same content stays untouched. */
   readonly again?: boolean;
+  /** Whether the source is not asked at all: only what is kept of the day counts, however old. */
+  readonly offline?: boolean;
 }
 
 export interface DownloadProgress {

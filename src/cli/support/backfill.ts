@@ -70,7 +70,9 @@ export async function runBackfill(context: CliContext, command: BackfillCommand)
   const located = await locateWorkspace(command.workspace);
   const asClient = context.environment.externalTemporal || (await readEmbeddedInfo(located))?.shared === true;
   const token =
-    asClient || options.mode === 'process' ? null : requireToken(await findToken(context, command.awsRegion));
+    asClient || options.mode === 'process' || options.offline === true
+      ? null
+      : requireToken(await findToken(context, command.awsRegion));
   tellUnusedRegion(context, command, asClient);
   if (!asClient) await checkDestination(context, command);
   if (!asClient && command.checkSpace) await requireRoom(context, located, command);
@@ -131,7 +133,7 @@ function tellUnusedRegion(context: CliContext, { awsRegion, options }: BackfillC
     return;
   }
   const { token, secretArn } = context.environment;
-  const looksUp = token === null && secretArn !== null && options.mode !== 'process';
+  const looksUp = token === null && secretArn !== null && options.mode !== 'process' && options.offline !== true;
   if (looksUp || options.uploadTo?.startsWith('s3://') === true) return;
   context.remark(
     '--aws-region has no effect here: nothing goes to S3, and no token is looked up in AWS Secrets Manager.',

@@ -5,6 +5,8 @@ import { formatBytes, formatCount, formatTable } from './format.ts';
 export interface LedgerSummary {
   readonly causes: readonly FailureCause[];
   readonly refusals: readonly HostRefusals[];
+  /** Slices with an answer that is kept because it could not be read. */
+  readonly unreadSlices: number;
   /** Downloads of the last 24 hours. */
   readonly throughput: Throughput & { readonly daysPerHour: number | null };
 }
@@ -13,12 +15,13 @@ const HOUR_MS = 3_600_000;
 
 export async function summarize(ledger: LedgerReports, nowMs: number): Promise<LedgerSummary> {
   const since = new Date(nowMs - 24 * HOUR_MS).toISOString();
-  const [causes, refusals, throughput] = await Promise.all([
+  const [causes, refusals, unreadSlices, throughput] = await Promise.all([
     ledger.failureCauses(),
     ledger.hostRefusals(),
+    ledger.unreadSlices(),
     ledger.throughput(since),
   ]);
-  return { causes, refusals, throughput: { ...throughput, daysPerHour: daysPerHour(throughput) } };
+  return { causes, refusals, unreadSlices, throughput: { ...throughput, daysPerHour: daysPerHour(throughput) } };
 }
 
 /** Between the first and the last of them, so that hours without a run do not count; null below three days. */
@@ -28,7 +31,7 @@ function daysPerHour({ days, firstAt, lastAt }: Throughput): number | null {
   return spanMs <= 0 ? null : ((days - 1) / spanMs) * HOUR_MS;
 }
 
-export function summaryLines({ causes, refusals, throughput }: LedgerSummary): string[] {
+export function summaryLines({ causes, refusals, unreadSlices, throughput }: LedgerSummary): string[] {
   const lines: string[] = [];
   const { days, records, bytes } = throughput;
   if (days > 0) {
@@ -53,6 +56,10 @@ export function summaryLines({ causes, refusals, throughput }: LedgerSummary): s
       latestAt.slice(0, 19).replace('T', ' '),
     ]);
     lines.push('', 'Requests that brought nothing:', formatTable(['host', 'kind', 'requests', 'latest'], rows, [2]));
+  }
+  if (unreadSlices > 0) {
+    lines.push('', `Answers of ${formatCount(unreadSlices)} slices could not be read and are kept whole.`);
+    lines.push('  → reachback reprocess --dry-run   (says which of them this version can read)');
   }
   return lines;
 }

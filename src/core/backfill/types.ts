@@ -32,6 +32,8 @@ export interface RunOptions {
   readonly retryFailed: boolean;
   /** Compare days that are done with the source again, also final ones (UDL-D14). Default false. */
   readonly refresh?: boolean;
+  /** Days are completed from what is kept of them; the source is not asked. Default false. */
+  readonly offline?: boolean;
   /** Where products go, `file:///dir` or `s3://bucket/prefix`; null for no upload stage. */
   readonly uploadTo: string | null;
   /** Delivered objects of other content may be replaced; absent for no. */

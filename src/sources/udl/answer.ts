@@ -31,12 +31,25 @@ export type FailureKind =
   | 'connection_failed'
   | 'wrong_kind';
 
+/** The body of an answer that came to its end and is of no use; without secrets. */
+export interface WrongBody {
+  readonly bytes: Uint8Array;
+  /**
+   * Whole, and perhaps data that this version cannot read (TRACK-10). Otherwise the first 64 KiB at most of what is no data:
+   * a page, nothing at all.
+   */
+  readonly mayBeData: boolean;
+  readonly contentType: string | null;
+  /** `Content-Encoding` that could not be undone; null when `bytes` are what the source meant. */
+  readonly encoding: string | null;
+}
+
 export interface SliceFailure {
   readonly kind: FailureKind;
   /** Status, content type, host, what is wrong and the readable start of the body; no secrets, at most 1,000 characters. */
   readonly detail: string;
-  /** First bytes of a wrong body, at most 64 KiB, without secrets; null for other failures. */
-  readonly rawStart: Uint8Array | null;
+  /** Null when there is none, or when it says nothing beyond `detail`. */
+  readonly body: WrongBody | null;
   readonly retryAfter: string | null;
   readonly date: string | null;
 }

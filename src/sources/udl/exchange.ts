@@ -1,6 +1,6 @@
 /** One HTTP exchange into a recycled buffer. Follows no redirect, tries once, knows nothing of what the body means. */
 import { promisify } from 'node:util';
-import { brotliDecompress, gunzip, inflate } from 'node:zlib';
+import { brotliDecompress, gunzip, inflate, zstdDecompress } from 'node:zlib';
 import { Pool } from 'undici';
 import type { Dispatcher } from 'undici';
 import type { ThreadSettings } from './protocol.ts';
@@ -18,7 +18,8 @@ export interface ExchangeHeader {
 /** No answer, or not all of it. `header` is there when it had come before. */
 export class ExchangeError extends Error {
   override readonly name = 'ExchangeError';
-  readonly kind: 'timeout' | 'connection_failed' | 'too_large' | 'cancelled' | 'held_back';
+  /** `undecodable`: all came, but its encoding cannot be undone. */
+  readonly kind: 'timeout' | 'connection_failed' | 'undecodable' | 'too_large' | 'cancelled' | 'held_back';
   readonly header: ExchangeHeader | null;
 
   constructor(kind: ExchangeError['kind'], message: string, header: ExchangeHeader | null) {
@@ -198,24 +199,34 @@ const DECODERS: Readonly<Record<string, (body: Uint8Array, options: { maxOutputL
     'x-gzip': promisify(gunzip),
     deflate: promisify(inflate),
     br: promisify(brotliDecompress),
+    zstd: promisify(zstdDecompress),
   };
 
 /** We ask for no compression; a proxy may compress all the same. */
 async function decode(header: ExchangeHeader, body: RecycledBuffer, maxOutputLength: number): Promise<void> {
-  const encoding = header.contentEncoding?.trim().toLowerCase() ?? 'identity';
-  if (encoding === 'identity' || encoding === '' || body.length === 0) return;
-  const decoder = DECODERS[encoding];
-  if (!decoder)
-    throw new ExchangeError('connection_failed', `unknown content encoding "${encoding.slice(0, 40)}"`, header);
   try {
-    const decoded = await decoder(body.view(), { maxOutputLength });
+    const decoded = await decodeBody(header.contentEncoding, body.view(), maxOutputLength);
+    if (decoded === null) return;
     body.length = 0;
     body.append(decoded);
   } catch (error) {
-    throw new ExchangeError(
-      'connection_failed',
-      `the ${encoding} body cannot be decoded: ${(error as Error).message}`,
-      header,
-    );
+    throw new ExchangeError('undecodable', (error as Error).message, header);
+  }
+}
+
+/** @returns null when there is nothing to undo. @throws Error that says what is wrong */
+export async function decodeBody(
+  contentEncoding: string | null,
+  body: Uint8Array,
+  maxOutputLength: number,
+): Promise<Uint8Array | null> {
+  const encoding = contentEncoding?.trim().toLowerCase() ?? 'identity';
+  if (encoding === 'identity' || encoding === '' || body.length === 0) return null;
+  const decoder = DECODERS[encoding];
+  if (!decoder) throw new Error(`unknown content encoding "${encoding.slice(0, 40)}"`);
+  try {
+    return await decoder(body, { maxOutputLength });
+  } catch (error) {
+    throw new Error(`the ${encoding} body cannot be decoded: ${(error as Error).message}`, { cause: error });
   }
 }

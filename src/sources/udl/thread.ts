@@ -11,6 +11,7 @@ import type { CountAnswer, SliceAnswer, SliceData, SliceFailure } from './answer
 import { ExchangeError, createPool, exchange } from './exchange.ts';
 import type { ExchangeHeader } from './exchange.ts';
 import { createJudge } from './judge.ts';
+import { decodeLeniently } from './lenient-decode.ts';
 import { endsRequests } from './protocol.ts';
 import type { CountOrder, FetchOrder, FromThread, ThreadSettings, ToThread } from './protocol.ts';
 import { BufferPool, ownMemory, sharedMemory } from './recycled-buffer.ts';
@@ -102,7 +103,7 @@ async function count(order: CountOrder, signal: AbortSignal, body: RecycledBuffe
     const { detail } = judge.wrongKind(header, body.view(), 'the answer is no number of records');
     return { ...facts, kind: 'uncountable', why: detail };
   } catch (error) {
-    return afterBrokenExchange(error);
+    return await afterBrokenExchange(error, body.view());
   }
 }
 
@@ -149,16 +150,18 @@ async function fetchAndScan(order: FetchOrder, signal: AbortSignal, body: Recycl
       return { ...facts, kind: 'failed', failure: judge.wrongKind(header, body.view(), error.message) };
     }
   } catch (error) {
-    return afterBrokenExchange(error, body.length);
+    return await afterBrokenExchange(error, body.view());
   }
 }
 
-/** @throws what is no trouble of the exchange */
-function afterBrokenExchange(error: unknown, bodyBytes = 0): BrokenAnswer {
+/** @param body - what came of it. @throws what is no trouble of the exchange */
+async function afterBrokenExchange(error: unknown, body: Uint8Array): Promise<BrokenAnswer> {
   if (!(error instanceof ExchangeError) || error.kind === 'held_back') throw error;
-  const facts = { httpStatus: error.header?.status ?? null, bodyBytes, seconds: 0 };
+  const facts = { httpStatus: error.header?.status ?? null, bodyBytes: body.length, seconds: 0 };
   if (error.kind === 'cancelled') return { ...facts, kind: 'cancelled' };
-  return { ...facts, kind: 'failed', failure: judge.byError(error) };
+  if (error.kind !== 'undecodable') return { ...facts, kind: 'failed', failure: judge.byError(error, body) };
+  const readable = await decodeLeniently(error.header?.contentEncoding ?? null, body, settings.maxBodyBytes);
+  return { ...facts, kind: 'failed', failure: judge.undecodable(error, body.slice(), readable) };
 }
 
 /** One scan at a time: several would finish together, each with its memory in use and out of the processor's cache. */

@@ -1,8 +1,9 @@
-import { gzipSync } from 'node:zlib';
+import { randomBytes } from 'node:crypto';
+import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { Secret } from '../../../src/core/secret.ts';
 import { HeldBack, createUdlSource } from '../../../src/sources/udl/index.ts';
-import type { AnswerHeader, SliceAnswer, SliceQuery, UdlSource } from '../../../src/sources/udl/index.ts';
+import type { AnswerHeader, SliceAnswer, SliceFailure, SliceQuery, UdlSource } from '../../../src/sources/udl/index.ts';
 import { send, sendCut, sendJson, startScriptedServer } from './scripted-server.ts';
 import type { Script, ScriptedServer } from './scripted-server.ts';
 
@@ -217,23 +218,70 @@ describe('UDL-D1, TRACK-9: status 200 is not success', () => {
     expect(server.seen).toHaveLength(1);
   });
 
-  test('what is kept: at most 1,000 characters of text and 64 KiB of bytes', async () => {
-    const answer = await ask((response) => send(response, 200, `<p>${'long '.repeat(15_000)}</p>`));
-    const { failure } = answer as Extract<SliceAnswer, { kind: 'failed' }>;
+  async function failureOf(script: Script): Promise<SliceFailure> {
+    const answer = await ask(script);
+    if (answer.kind !== 'failed') throw new Error(answer.kind);
+    return answer.failure;
+  }
+
+  test('TRACK-9: of a page at most 1,000 characters of text and 64 KiB of bytes are kept', async () => {
+    const failure = await failureOf((response) => send(response, 200, `<p>${'long '.repeat(15_000)}</p>`));
     expect(failure.detail.length).toBe(1_000);
-    expect(failure.rawStart!.length).toBeGreaterThan(60_000);
-    expect(failure.rawStart!.length).toBeLessThanOrEqual(64 << 10);
+    expect(failure.body).toMatchObject({ mayBeData: false });
+    expect(failure.body!.bytes.length).toBeGreaterThan(60_000);
+    expect(failure.body!.bytes.length).toBeLessThanOrEqual(64 << 10);
   });
 
-  test.for([200, 500])('CLI-D1: a page that echoes the token (status %d) is kept without it', async (status) => {
+  test.for([200, 302, 500])('CLI-D1: a page that echoes the token (status %d) is kept without it', async (status) => {
     const echo = `<p>${TOKEN} / ${TOKEN.slice(6)} / ${encodeURIComponent(TOKEN)}</p>`;
-    const answer = await ask((response) => send(response, status, echo));
-    const { failure } = answer as Extract<SliceAnswer, { kind: 'failed' }>;
-    const kept = failure.detail + Buffer.from(failure.rawStart ?? []).toString('latin1');
+    const failure = await failureOf((response) => send(response, status, echo));
+    const kept = failure.detail + Buffer.from(failure.body?.bytes ?? []).toString('latin1');
     expect(kept).toContain('[secret]');
     expect(kept).not.toContain(TOKEN.slice(6));
   });
+
+  const LONG = `[${JSON.stringify({ note: 'x'.repeat(80_000) })}]`;
+
+  test('TRACK-10: what may be data is kept whole, byte by byte', async () => {
+    const failure = await failureOf((response) => send(response, 200, LONG));
+    expect(failure).toMatchObject({ kind: 'wrong_kind', detail: expect.stringContaining('record 1 has no obTime') });
+    expect(failure.body).toMatchObject({ mayBeData: true, encoding: null, contentType: 'application/json' });
+    expect(Buffer.from(failure.body!.bytes).toString()).toBe(LONG);
+  });
+
+  test('TRACK-10, CLI-D1: the token in it is blacked out', async () => {
+    const failure = await failureOf((response) => send(response, 200, `[${LONG}, ${TOKEN} ${TOKEN.slice(6)}`));
+    expect(Buffer.from(failure.body!.bytes).toString()).toBe(`[${LONG}, [secret] [secret]`);
+  });
+
+  test.for([
+    ['a damaged gzip', damaged(gzipSync(LONG)), 'gzip', 'cannot be decoded'],
+    ['an encoding nobody here knows', Buffer.from('as it came'), 'x-tar', 'unknown content encoding "x-tar"'],
+  ] as const)('TRACK-10: %s is kept as it came', async ([, bytes, encoding, words]) => {
+    const failure = await failureOf((response) => send(response, 200, bytes, { 'content-encoding': encoding }));
+    expect(failure).toMatchObject({ kind: 'connection_failed', detail: expect.stringContaining(words) });
+    expect(failure.body).toMatchObject({ mayBeData: true, encoding });
+    expect(Buffer.from(failure.body!.bytes).equals(bytes)).toBe(true);
+  });
+
+  test('TRACK-9, CLI-D1: the readable part of a damaged gzip is told; one with the token in it is not kept', async () => {
+    const page = damaged(gzipSync(`[{"said": "sorry, ${TOKEN}"}]${randomBytes(20_000).toString('hex')}`));
+    const failure = await failureOf((response) => send(response, 200, page, { 'content-encoding': 'gzip' }));
+    expect(failure.detail).toContain('it begins: [{"said": "sorry, [secret]"}]');
+    expect(failure.body).toBeNull();
+  });
+
+  test('a body compressed with zstd is read', async () => {
+    const body = zstdCompressSync(JSON.stringify([RECORD]));
+    const answer = await ask((response) => send(response, 200, body, { 'content-encoding': 'zstd' }));
+    expect(answer).toMatchObject({ kind: 'data', counts: { records: 1 } });
+  });
 });
+
+/** Sound in its first half. */
+function damaged(bytes: Buffer): Buffer {
+  return Buffer.concat([bytes.subarray(0, bytes.length >> 1), Buffer.alloc(bytes.length >> 1, 0xff)]);
+}
 
 test('SAFE-2: the header of a 429 is told before its body has come', async () => {
   const headers: AnswerHeader[] = [];
