@@ -9,6 +9,8 @@ import { benchPacing } from './cases/pacing.ts';
 import { benchPlan } from './cases/plan.ts';
 import { benchRange } from './cases/range.ts';
 import { benchWrite } from './cases/write.ts';
+import { benchZarrBuild } from './cases/zarr-build.ts';
+import { benchZarrYear } from './cases/zarr-year.ts';
 import { benchZarr } from './cases/zarr.ts';
 import { figure, table } from './support/figures.ts';
 import type { Figure } from './support/figures.ts';
@@ -26,9 +28,11 @@ const CASES: Readonly<Record<string, (ground: Ground) => Promise<Figure[]>>> = {
   ledger: benchLedger,
   pacing: benchPacing,
   range: benchRange,
+  'zarr-build': benchZarrBuild,
+  'zarr-year': benchZarrYear,
 };
-/** Not among those that run when none is named: they take a minute and a quarter of an hour. */
-const ONLY_BY_NAME = new Set(['pacing', 'range']);
+/** Not among those that run when none is named: they take from a minute to a quarter of an hour. */
+const ONLY_BY_NAME = new Set(['pacing', 'range', 'zarr-build', 'zarr-year']);
 /** The simulator keeps every day in memory, about 1 GB each. */
 const MOST_DAYS = 10;
 /** The range begins in 2015 and ends before today. */
@@ -39,15 +43,23 @@ const QUIET_LOAD = 1.5;
 interface Flags {
   readonly days: number;
   readonly tinyDays: number;
+  readonly zarrDays: number;
+  readonly yearDays: number;
   readonly dir: string;
   readonly json?: boolean;
 }
 
 const program = new Command('bench')
   .description('Measurements beside their floors, as ratios of one run; see bench/README.md.')
-  .addArgument(new Argument('[which...]', 'cases; all but pacing and range without').choices(Object.keys(CASES)))
-  .option('--days <n>', 'full-size days in the cases "day" and "pacing"', wholeNumber, 1)
-  .option('--tiny-days <n>', 'days in the case "range"', tinyDays, 3_653)
+  .addArgument(
+    new Argument('[which...]', 'cases; all but pacing, range, zarr-build and zarr-year without').choices(
+      Object.keys(CASES),
+    ),
+  )
+  .option('--days <n>', 'full-size days in the cases "day" and "pacing"', wholeDays(1, MOST_DAYS), 1)
+  .option('--tiny-days <n>', 'days in the case "range"', wholeDays(1, MOST_TINY_DAYS), 3_653)
+  .option('--zarr-days <n>', 'full-size days in the case "zarr-build", 80 MB each', wholeDays(2, 64), 32)
+  .option('--year-days <n>', 'full-size days in the case "zarr-year", 26 MB each', wholeDays(4, 3_653), 365)
   .option('--dir <dir>', 'where the temporary folder goes', tmpdir())
   .option('--json', 'figures as JSON on standard output, the table on standard error');
 program.parse();
@@ -93,16 +105,11 @@ function show(figures: readonly Figure[]): void {
   }
 }
 
-function wholeNumber(text: string): number {
-  return boundedNumber(text, MOST_DAYS);
-}
-
-function tinyDays(text: string): number {
-  return boundedNumber(text, MOST_TINY_DAYS);
-}
-
-function boundedNumber(text: string, most: number): number {
-  const value = Number(text);
-  if (Number.isInteger(value) && value >= 1 && value <= most) return value;
-  throw new InvalidArgumentError(`Expected a whole number of 1 to ${most}.`);
+/** A whole number of a range, from the text of an option. */
+function wholeDays(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (Number.isInteger(value) && value >= least && value <= most) return value;
+    throw new InvalidArgumentError(`Expected a whole number of ${least} to ${most}.`);
+  };
 }

@@ -1,6 +1,6 @@
 /** Figures of a run and how they are shown: each beside what it is held against, as a ratio. */
 
-export type Unit = 's' | 'MiB' | 'ms' | 'events';
+export type Unit = 's' | 'MiB' | 'ms' | 'events' | 'requests';
 
 export interface Figure {
   readonly case: string;

@@ -30,10 +30,20 @@ export interface BuildFigures {
   readonly sizeBytes: number;
 }
 
+export interface GroundSizes {
+  readonly days: number;
+  readonly tinyDays: number;
+  readonly zarrDays: number;
+  readonly yearDays: number;
+}
+
 export class Ground {
   readonly days: readonly Day[];
   /** Length of the range of tiny days. */
   readonly tinyDays: number;
+  /** Days that a Zarr store is built of, and those that one is synced of one by one. */
+  readonly zarrDays: number;
+  readonly yearDays: number;
   /** All floors of this run, in order. */
   readonly floors: FloorFigures[] = [];
   readonly #folder: string;
@@ -45,11 +55,7 @@ export class Ground {
   #isFloorFresh = false;
 
   /** @param dir - where the temporary folder goes; leftovers of killed runs there are removed */
-  constructor(
-    dir: string,
-    { days, tinyDays }: { readonly days: number; readonly tinyDays: number },
-    say: (text: string) => void,
-  ) {
+  constructor(dir: string, { days, tinyDays, zarrDays, yearDays }: GroundSizes, say: (text: string) => void) {
     removeLeftovers(dir);
     const { bavail, bsize } = statfsSync(dir);
     const needed = SPARE_BYTES + days * BYTES_PER_DAY;
@@ -57,6 +63,8 @@ export class Ground {
       throw new Error(`${dir} has ${gb(bavail * bsize)} free, ${gb(needed)} are needed: name another folder by --dir.`);
     }
     this.tinyDays = tinyDays;
+    this.zarrDays = zarrDays;
+    this.yearDays = yearDays;
     this.days = Array.from({ length: days }, (_, index) => addDays(FIRST_DAY, index));
     this.#folder = mkdtempSync(join(dir, `${PREFIX}${process.pid}-`));
     this.#say = say;

@@ -1,6 +1,6 @@
 /** Values to the bytes of chunks and shards. The same values always give the same bytes. */
 import { promisify } from 'node:util';
-import { constants, zstdCompress } from 'node:zlib';
+import { constants, zstdCompress, zstdCompressSync } from 'node:zlib';
 import { registry } from 'zarrita';
 import { crc32c } from './crc32c.ts';
 import { ZarrError } from './errors.ts';
@@ -17,14 +17,15 @@ const CHECKSUM_BYTES = 4;
  * The bytes of one chunk, compressed.
  *
  * @param values - row-major; as many as the chunk (the inner one, where there is one) has cells
+ * @param inline - compress on the calling thread, for callers that are threads themselves
  */
-export async function encodeChunk(array: ArraySchema, values: ChunkValues): Promise<Uint8Array> {
+export async function encodeChunk(array: ArraySchema, values: ChunkValues, inline = false): Promise<Uint8Array> {
   const cells = (array.innerChunk ?? array.chunk).reduce((product, size) => product * size, 1);
   if (values.length !== cells) {
     throw new ZarrError('value_invalid', `A chunk of ${array.name} has ${cells} values, got ${values.length}.`);
   }
   const raw = toBytes(values);
-  return array.compression === 'zstd' ? await zstd(raw) : await blosc(raw);
+  return array.compression === 'zstd' ? await zstd(raw, inline) : await blosc(raw);
 }
 
 /**
@@ -74,10 +75,11 @@ function word(value: number): Buffer {
   return bytes;
 }
 
-async function zstd(raw: Uint8Array): Promise<Uint8Array> {
+async function zstd(raw: Uint8Array, inline: boolean): Promise<Uint8Array> {
   const params = { [constants.ZSTD_c_compressionLevel]: 1, [constants.ZSTD_c_checksumFlag]: 1 };
-  // With the size in the frame's header, readers allocate once.
-  return await compress(raw, { params, pledgedSrcSize: raw.length, chunkSize: Math.max(64, raw.length) });
+  // With the size in the frame's header, readers allocate once. No result is longer than this, so that it is one piece.
+  const options = { params, pledgedSrcSize: raw.length, chunkSize: raw.length + (raw.length >>> 8) + 128 };
+  return inline ? zstdCompressSync(raw, options) : await compress(raw, options);
 }
 
 interface BloscCodec {

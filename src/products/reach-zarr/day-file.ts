@@ -5,7 +5,7 @@
 import { CADENCE_S, FLAVORS_BY_POD_MODEL, SENSORS } from '../../core/constellation.ts';
 import { parseProductSlug } from '../../core/product.ts';
 import type { Day } from '../../core/time/day.ts';
-import { CdfReader, utcToTt2000 } from '../../formats/cdf/index.ts';
+import { CdfReader, FormatError, utcToTt2000 } from '../../formats/cdf/index.ts';
 import type { VariableDescription } from '../../formats/cdf/index.ts';
 import { flavorText, FLAVOR_SLOTS, MEASUREMENTS, sensorNumber, STEPS_PER_DAY } from './layout.ts';
 import type { Measurement, ZarrSettings } from './layout.ts';
@@ -41,11 +41,19 @@ export interface DayFile {
 }
 
 /**
+ * @param source - its path, or all of its bytes; these are decompressed on the calling thread
  * @returns the file, or what in it differs from the layout, a line each
  * @throws FormatError when it is no CDF or damaged; errors of the file system
  */
-export async function openDayFile(path: string, day: Day, settings: ZarrSettings): Promise<DayFile | string[]> {
-  const reader = await CdfReader.open(path, { verifyChecksum: false });
+export async function openDayFile(
+  source: string | Buffer,
+  day: Day,
+  settings: ZarrSettings,
+): Promise<DayFile | string[]> {
+  const reader =
+    typeof source === 'string'
+      ? await CdfReader.open(source, { verifyChecksum: false })
+      : await CdfReader.openBytes(source, { verifyChecksum: false, inline: true });
   try {
     const structure = [...describeVariables(reader), ...describeSource(reader, settings)];
     const sensors = structure.length > 0 ? structure : await placeSensors(reader);
@@ -55,6 +63,17 @@ export async function openDayFile(path: string, day: Day, settings: ZarrSettings
     return [...(Array.isArray(sensors) ? sensors : []), ...(Array.isArray(times) ? times : [])];
   } catch (error) {
     await reader.close();
+    throw error;
+  }
+}
+
+/** What stands in the way of reading a file, as a difference. */
+export async function told<T>(work: Promise<T>): Promise<T | string[]> {
+  try {
+    return await work;
+  } catch (error) {
+    if (error instanceof FormatError) return [`file: ${error.message}`];
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return ['file: expected a CDF, found nothing at its path'];
     throw error;
   }
 }

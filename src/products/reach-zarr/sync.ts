@@ -1,19 +1,15 @@
 /** Brings a store up to a list of changed days: only these are opened and written (APPEND-2…7, APPEND-10). */
-import { createHash, webcrypto } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { basename } from 'node:path';
 import { PipelineError } from '../../core/errors.ts';
 import type { Day } from '../../core/time/day.ts';
 import type { ZarrDay, ZarrRefusal } from '../../core/zarr.ts';
-import { FormatError } from '../../formats/cdf/index.ts';
 import { GrowingGroup, openReader } from '../../formats/zarr/index.ts';
 import type { GroupReader, ObjectStore, PeriodBytes } from '../../formats/zarr/index.ts';
-import { openDayFile } from './day-file.ts';
-import type { DayFile } from './day-file.ts';
-import { encodeDay } from './encode-day.ts';
+import { openDayFile, told } from './day-file.ts';
+import { encodeInThread, ENCODERS } from './encode-in-thread.ts';
 import { storeErrors } from './errors.ts';
 import { periodOfDay, SOURCE_HASH, zarrSchema } from './layout.ts';
 import type { ZarrSettings } from './layout.ts';
+import type { EncodedDay } from './thread-protocol.ts';
 
 export interface SyncedDay extends ZarrDay {
   /** SHA-256 of the day's objects by array; null where the day has none. */
@@ -40,7 +36,13 @@ interface SyncHooks {
 interface Todo {
   readonly changed: ZarrDay;
   readonly period: number;
-  readonly file: DayFile;
+}
+
+interface Work {
+  readonly settings: ZarrSettings;
+  readonly hooks: SyncHooks;
+  /** Days found unfit are added. */
+  readonly refused: ZarrRefusal[];
 }
 
 /**
@@ -67,24 +69,18 @@ export async function syncDays(
     const present = await GrowingGroup.open(store, schema);
     const group = present ?? (await GrowingGroup.create(store, schema));
     const held = await heldDays(group, settings, days);
-    const { todo, refused } = await openFiles(days, settings);
-    try {
-      const unchanged = await readAgain(
-        group,
-        todo.filter(({ changed }) => held.has(changed.day)),
-        hooks,
-        refused,
-      );
-      const written = await writeDays(
-        group,
-        todo.filter(({ changed }) => !held.has(changed.day)),
-        hooks,
-        refused,
-      );
-      return { created: present === null, written, unchanged, refused };
-    } finally {
-      await Promise.all(todo.map(({ file }) => file.reader.close()));
-    }
+    const { todo, refused } = await checkFiles(days, settings);
+    const work = { settings, hooks, refused };
+    const unchanged = await encodeDays(
+      todo.filter(({ changed }) => held.has(changed.day)),
+      work,
+    );
+    const written = await writeDays(
+      group,
+      todo.filter(({ changed }) => !held.has(changed.day)),
+      work,
+    );
+    return { created: present === null, written, unchanged, refused };
   });
 }
 
@@ -108,108 +104,80 @@ async function sourceHash(reader: GroupReader, period: number): Promise<string> 
   return String((data as ArrayLike<unknown>)[0]);
 }
 
-async function openFiles(
+/** Holds all files against the layout before anything is announced: what is refused leaves no trace. */
+async function checkFiles(
   days: readonly ZarrDay[],
   settings: ZarrSettings,
 ): Promise<{ todo: Todo[]; refused: ZarrRefusal[] }> {
   const todo: Todo[] = [];
   const refused: ZarrRefusal[] = [];
   for (const changed of days) {
-    const { day } = changed;
+    const { day, path } = changed;
     const period = periodOfDay(day, settings);
     const file =
       period < 0
         ? [`day: expected ${settings.origin}, the origin of this store, or later, found ${day}`]
-        : await told(openDayFile(changed.path, day, settings));
+        : await told(openDayFile(path, day, settings));
     if (Array.isArray(file)) refused.push({ day, differences: file });
-    else todo.push({ changed, period, file });
+    else {
+      await file.reader.close();
+      todo.push({ changed, period });
+    }
   }
   return { todo, refused };
 }
 
-/** What stands in the way of reading a file, as a difference. */
-async function told<T>(work: Promise<T>): Promise<T | string[]> {
-  try {
-    return await work;
-  } catch (error) {
-    if (error instanceof FormatError) return [`file: ${error.message}`];
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return ['file: expected a CDF, found nothing at its path'];
-    throw error;
-  }
-}
-
-async function readAgain(
-  group: GrowingGroup,
-  todo: readonly Todo[],
-  { onDay, signal }: SyncHooks,
-  refused: ZarrRefusal[],
-): Promise<SyncedDay[]> {
-  const unchanged: SyncedDay[] = [];
-  for (const each of todo) {
-    if (signal?.aborted === true) break;
-    const { changed } = each;
-    const bytes = await encodeChecked(each, group);
-    if (isDifferences(bytes)) refused.push({ day: changed.day, differences: bytes });
-    else unchanged.push({ ...changed, objects: await hashes(bytes) });
-    onDay?.(changed.day);
-  }
-  return unchanged;
-}
-
-async function writeDays(
-  group: GrowingGroup,
-  todo: readonly Todo[],
-  { onDay, signal }: SyncHooks,
-  refused: ZarrRefusal[],
-): Promise<SyncedDay[]> {
+async function writeDays(group: GrowingGroup, todo: readonly Todo[], work: Work): Promise<SyncedDay[]> {
   if (todo.length === 0) return [];
   const transaction = await group.begin(todo.map(({ period }) => period));
-  const written: SyncedDay[] = [];
-  let next: Promise<PeriodBytes | string[]> | undefined;
-  for (const [i, each] of todo.entries()) {
-    if (signal?.aborted === true) break;
-    const { changed, period } = each;
-    const bytes = await (next ?? encodeChecked(each, group));
-    // While this day is written the next one is read.
-    const following = todo[i + 1];
-    next = following && encodeChecked(following, group);
-    next?.catch(() => undefined);
-    if (isDifferences(bytes)) {
-      refused.push({ day: changed.day, differences: bytes });
-      continue;
-    }
-    const [objects] = await Promise.all([hashes(bytes), transaction.write(period, bytes)]);
-    written.push({ ...changed, objects });
-    onDay?.(changed.day);
-  }
-  await next?.catch(() => undefined);
+  const written = await encodeDays(todo, work, (period, bytes) => transaction.write(period, bytes));
   await transaction.commit();
   return written;
 }
 
-function isDifferences(bytes: PeriodBytes | string[]): bytes is string[] {
-  return Array.isArray(bytes);
-}
-
-/** The day's objects; differences when the file is damaged or not the one that was listed. */
-async function encodeChecked({ changed, file }: Todo, group: GrowingGroup): Promise<PeriodBytes | string[]> {
-  const { path, sha256 } = changed;
-  const found = await fileHash(path);
-  if (found !== sha256) return [`file: expected SHA-256 ${sha256} as listed, found ${found}`];
-  return await told(encodeDay(file, { file: basename(path), sha256 }, group.schema));
-}
-
-async function fileHash(path: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const piece of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(piece as Buffer);
-  return hash.digest('hex');
-}
-
-/** SHA-256 of bytes, off the main thread. */
-async function hashes(bytes: PeriodBytes): Promise<SyncedDay['objects']> {
-  const pairs = Object.entries(bytes).map(async ([name, content]) => {
-    const digest = content && (await webcrypto.subtle.digest('SHA-256', content));
-    return [name, digest && Buffer.from(digest).toString('hex')] as const;
-  });
-  return Object.fromEntries(await Promise.all(pairs));
+/**
+ * Encodes days, several at once.
+ *
+ * @param write - takes the objects of a day; absent: only what they hash to is wanted
+ * @returns the days that fit, in the order of the list
+ */
+async function encodeDays(
+  todo: readonly Todo[],
+  { settings, hooks: { onDay, signal }, refused }: Work,
+  write?: (period: number, bytes: PeriodBytes) => Promise<void>,
+): Promise<SyncedDay[]> {
+  const done: (SyncedDay | undefined)[] = [];
+  let next = 0;
+  let hasFailed = false;
+  const isOver = (): boolean => next === todo.length || hasFailed || signal?.aborted === true;
+  const finish = async (index: number, { hashes, bytes }: EncodedDay): Promise<void> => {
+    const { changed, period } = todo[index]!;
+    await write?.(period, bytes);
+    done[index] = { ...changed, objects: hashes };
+    onDay?.(changed.day);
+  };
+  const encode = async (): Promise<void> => {
+    // A day is written while the next one is encoded; never more than these two.
+    let writing = Promise.resolve();
+    while (!isOver()) {
+      const index = next++;
+      const { changed } = todo[index]!;
+      const encoded = await encodeInThread({ day: changed, settings, withBytes: write !== undefined });
+      await writing;
+      if (Array.isArray(encoded)) refused.push({ day: changed.day, differences: encoded });
+      else writing = finish(index, encoded);
+      writing.catch(() => undefined);
+    }
+    await writing;
+  };
+  const encoders = Array.from({ length: ENCODERS }, () =>
+    encode().catch((error: unknown) => {
+      hasFailed = true;
+      throw error;
+    }),
+  );
+  // Whoever begins again must not meet a writer that goes on.
+  const ends = await Promise.allSettled(encoders);
+  for (const end of ends) if (end.status === 'rejected') throw end.reason;
+  return done.filter((each) => each !== undefined);
 }

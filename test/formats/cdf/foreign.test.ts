@@ -1,11 +1,11 @@
 /**
  * The reverse direction: files of cdflib, CDFpp and NASA's libcdf, read by this library, mean what their own readers say.
  */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { CdfReader } from '../../../src/formats/cdf/index.ts';
+import { CdfReader, readCdf } from '../../../src/formats/cdf/index.ts';
 import { runPython } from '../../support/python.ts';
 import { dumpWithOurs, dumpWithReaders, encode, READERS } from './dumps.ts';
 import type { FileDump, Reader, Verdict } from './dumps.ts';
@@ -69,10 +69,17 @@ describe.for([...FILES, basename(SAMPLE, '.cdf')])('%s', (name) => {
     expect(asComparable(reader, ours)).toEqual(asComparable(reader, dump!));
   });
 
-  test('ranges and batches give the same records as the whole', async () => {
-    const reader = await CdfReader.open(paths.get(name)!);
+  test.for([
+    ['from the disk', (path: string) => CdfReader.open(path)],
+    [
+      'from memory, on this thread',
+      async (path: string) => CdfReader.openBytes(await readFile(path), { inline: true }),
+    ],
+  ] as const)('ranges and batches, %s, give the same records as the whole', async ([, open]) => {
+    const reader = await open(paths.get(name)!);
+    const { variables } = await readCdf(paths.get(name)!);
     for (const { name: variable, records, dims } of reader.variables.values()) {
-      const whole = await reader.read(variable);
+      const whole = variables.get(variable)!.values;
       const width = records === 0 ? dims.length : whole.length / records;
       const pieces = [];
       for await (const { first, records: count, values } of reader.batches(variable)) {

@@ -1,13 +1,16 @@
 import { join } from 'node:path';
+import { zstdDecompressSync } from 'node:zlib';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { DirectoryStore, GrowingGroup, openReader } from '../../../src/formats/zarr/index.ts';
+import { DirectoryStore, encodeChunk, GrowingGroup, openReader } from '../../../src/formats/zarr/index.ts';
 import type { ObjectStore } from '../../../src/formats/zarr/index.ts';
 import { temporaryFolder } from '../../storage/temporary-folder.ts';
 import { runPython } from '../../support/python.ts';
 import { FaultyStore } from './faulty-store.ts';
 import { MemoryStore } from './memory-store.ts';
 import { bytesOf, contentOf, SCHEMA, STEPS, valuesOf } from './small-group.ts';
+
+const ZSTD_MAGIC = Buffer.from([0x28, 0xb5, 0x2f, 0xfd]);
 
 type Edition = readonly [period: number, version: number];
 
@@ -159,6 +162,18 @@ describe('a growing group', () => {
     await write(store, [[1, 1]]);
     const group = await openOrCreate(store);
     expect([group.periods, group.updating]).toEqual([2, [0]]);
+  });
+
+  test('a chunk is one frame, also when it cannot be made smaller: the same bytes from every thread', async () => {
+    const [, , value] = SCHEMA.arrays;
+    for (let cells = 1; cells <= 64; cells++) {
+      const array = { ...value!, shape: [cells, 1], chunk: [cells, 1], innerChunk: [cells, 1] };
+      const values = Float64Array.from({ length: cells }, (_, i) => Math.sin(i + cells));
+      const bytes = Buffer.from(await encodeChunk(array, values));
+      expect(Buffer.from(await encodeChunk(array, values, true))).toEqual(bytes);
+      expect(bytes.indexOf(ZSTD_MAGIC, 1)).toBe(-1);
+      expect(new Float64Array(new Uint8Array(zstdDecompressSync(bytes)).buffer)).toEqual(values);
+    }
   });
 
   test('SAFE-12: a store of another schema is refused with every difference', async () => {

@@ -2,7 +2,7 @@
  * The compressions of CDF that are read: GZIP and run-length encoding of zeros.
  */
 import { promisify } from 'node:util';
-import { gunzip } from 'node:zlib';
+import { gunzip, gunzipSync } from 'node:zlib';
 import { FormatError } from '../errors.ts';
 import { COMPRESSION } from '../records.ts';
 
@@ -43,22 +43,33 @@ export function checkExpansion(cType: number, packedBytes: number, rawBytes: num
 /**
  * @param rawBytes - length of the result, from the file
  * @param offset - of the compressed bytes, for errors
+ * @param isInline - on the calling thread, not on those of the library's pool
  * @throws FormatError `corrupted` if the bytes do not decompress to exactly `rawBytes`
  */
-export async function decompress(cType: number, packed: Buffer, rawBytes: number, offset: number): Promise<Buffer> {
+export async function decompress(
+  cType: number,
+  packed: Buffer,
+  rawBytes: number,
+  offset: number,
+  isInline = false,
+): Promise<Buffer> {
   checkExpansion(cType, packed.length, rawBytes, offset);
   const raw =
-    cType === COMPRESSION.rle ? decodeRuns(packed, rawBytes, offset) : await inflate(packed, rawBytes, offset);
+    cType === COMPRESSION.rle
+      ? decodeRuns(packed, rawBytes, offset)
+      : await inflate(packed, rawBytes, offset, isInline);
   if (raw.length !== rawBytes) throw wrong(offset, `${rawBytes} bytes`, `${raw.length} bytes`);
   return raw;
 }
 
-async function inflate(packed: Buffer, rawBytes: number, offset: number): Promise<Buffer> {
+async function inflate(packed: Buffer, rawBytes: number, offset: number, isInline: boolean): Promise<Buffer> {
+  const options = {
+    maxOutputLength: Math.max(1, rawBytes),
+    // One byte to spare: a result that fills its piece to the end would be asked for more, and copied.
+    chunkSize: Math.max(64, Math.min(rawBytes + 1, 1 << 20)),
+  };
   try {
-    return await gunzipAsync(packed, {
-      maxOutputLength: Math.max(1, rawBytes),
-      chunkSize: Math.max(64, Math.min(rawBytes, 1 << 20)),
-    });
+    return isInline ? gunzipSync(packed, options) : await gunzipAsync(packed, options);
   } catch (cause) {
     const got = cause instanceof Error ? cause.message : String(cause);
     throw new FormatError('corrupted', 'compressed values', { offset, expected: 'a gzip member', got, cause });

@@ -12,7 +12,8 @@ import { readCatalog } from './catalog.ts';
 import type { Catalog, CatalogVariable } from './catalog.ts';
 import { toValues } from './decode.ts';
 import type { CdfDescription, GlobalAttribute, VariableDescription } from './description.ts';
-import { FileSource } from './source.ts';
+import { FileSource, MemorySource } from './source.ts';
+import type { ByteSource } from './source.ts';
 import { readRecords } from './values.ts';
 import type { RecordRange } from './values.ts';
 
@@ -20,6 +21,11 @@ import type { RecordRange } from './values.ts';
 export interface CdfReadOptions {
   /** Compare the file with its MD5, if it has one, before anything else, as libcdf does. Default `true`. */
   readonly verifyChecksum?: boolean;
+  /**
+   * Decompress on the calling thread, for callers that are threads themselves: less work in all, and the event loop waits.
+   * Default `false`.
+   */
+  readonly inline?: boolean;
 }
 
 /** Some consecutive records of a variable. */
@@ -49,12 +55,14 @@ export class CdfReader {
   readonly variables: ReadonlyMap<string, VariableDescription>;
   /** Names of the variable attributes in file order. */
   readonly variableAttributeNames: readonly string[];
-  readonly #file: FileSource;
+  readonly #file: ByteSource;
+  readonly #isInline: boolean;
   readonly #catalog: Catalog;
   readonly #indexes = new Map<string, Promise<ReadBlock[]>>();
 
-  private constructor(file: FileSource, catalog: Catalog) {
+  private constructor(file: ByteSource, catalog: Catalog, { inline = false }: CdfReadOptions) {
     this.#file = file;
+    this.#isInline = inline;
     this.#catalog = catalog;
     this.description = catalog.header.description;
     this.globalAttributes = new Map(catalog.globalAttributes.map((attribute) => [attribute.name, attribute]));
@@ -66,9 +74,22 @@ export class CdfReader {
    * @throws FormatError `not_cdf`, `truncated`, `corrupted`, `unsupported`, `checksum_mismatch`; errors of the file system
    */
   static async open(path: string, options: CdfReadOptions = {}): Promise<CdfReader> {
-    const file = await FileSource.open(path);
+    return await CdfReader.#of(await FileSource.open(path), options);
+  }
+
+  /**
+   * A file that is in memory already.
+   *
+   * @param bytes - the whole file; leave it as it is until the reader is closed
+   * @throws FormatError as `open`
+   */
+  static async openBytes(bytes: Buffer, options: CdfReadOptions = {}): Promise<CdfReader> {
+    return await CdfReader.#of(new MemorySource(bytes), options);
+  }
+
+  static async #of(file: ByteSource, options: CdfReadOptions): Promise<CdfReader> {
     try {
-      const reader = new CdfReader(file, await readCatalog(file));
+      const reader = new CdfReader(file, await readCatalog(file), options);
       if (options.verifyChecksum ?? true) await reader.verifyChecksum();
       return reader;
     } catch (error) {
@@ -105,7 +126,8 @@ export class CdfReader {
         got: `${texts}`,
       });
     }
-    const bytes = await readRecords(this.#catalog.header, variable, await this.#index(variable), { first, count });
+    const { header } = this.#catalog;
+    const bytes = await readRecords(header, variable, await this.#index(variable), { first, count }, this.#isInline);
     return toValues(bytes, variable.type, variable.elements);
   }
 

@@ -21,13 +21,48 @@ const DECODERS = 4;
 
 /**
  * @param blocks - as `readBlockIndex` gives them
+ * @param isInline - decompress on the calling thread
  * @returns native bytes of the records, row-major, in a buffer of their own
  */
 export async function readRecords(
   header: Header,
   variable: CatalogVariable,
   blocks: readonly ReadBlock[],
+  range: RecordRange,
+  isInline: boolean,
+): Promise<Buffer> {
+  const target =
+    (await readWholeBlock(header, variable, blocks, range, isInline)) ??
+    (await gatherRecords(header, variable, blocks, range, isInline));
+  toNativeOrder(target, variable.type, header.isLittle);
+  if (header.description.majority === 'column') {
+    toRowMajor(target, variable.dims, dataType(variable.type).bytes * variable.elements);
+  }
+  return target;
+}
+
+/** Records that are exactly one compressed block need no second place. Null for all others. */
+async function readWholeBlock(
+  { records }: Header,
+  { recordBytes, cType }: CatalogVariable,
+  blocks: readonly ReadBlock[],
   { first, count }: RecordRange,
+  isInline: boolean,
+): Promise<Buffer | null> {
+  const block = blocks[firstBlockFrom(blocks, first)];
+  if (block?.isCompressed !== true || block.first !== first || block.last !== first + count - 1) return null;
+  const packed = await records.source.read(block.dataOffset, block.dataBytes);
+  const raw = await decompress(cType, packed, count * recordBytes, block.dataOffset, isInline);
+  // Small results share their memory with others.
+  return raw.byteOffset === 0 ? raw : Buffer.from(new Uint8Array(raw).buffer);
+}
+
+async function gatherRecords(
+  header: Header,
+  variable: CatalogVariable,
+  blocks: readonly ReadBlock[],
+  { first, count }: RecordRange,
+  isInline: boolean,
 ): Promise<Buffer> {
   const { recordBytes, sparse } = variable;
   const target = allocate(count * recordBytes, variable.name);
@@ -37,14 +72,10 @@ export async function readRecords(
     const from = Math.max(first, block.first);
     const to = Math.min(first + count, block.last + 1);
     const part = target.subarray((from - first) * recordBytes, (to - first) * recordBytes);
-    await jobs.start(() => readBlock(header, variable, block, from, part));
+    await jobs.start(() => readBlock(header, variable, block, from, part, isInline));
   }
   await jobs.drain();
   if (sparse !== 'no') await fillMissing(header, variable, blocks, { first, count }, target);
-  toNativeOrder(target, variable.type, header.isLittle);
-  if (header.description.majority === 'column') {
-    toRowMajor(target, variable.dims, dataType(variable.type).bytes * variable.elements);
-  }
   return target;
 }
 
@@ -64,6 +95,7 @@ async function readBlock(
   block: ReadBlock,
   first: number,
   target: Buffer,
+  isInline = false,
 ): Promise<void> {
   const skipped = (first - block.first) * recordBytes;
   if (!block.isCompressed) {
@@ -71,7 +103,8 @@ async function readBlock(
     return;
   }
   const packed = await records.source.read(block.dataOffset, block.dataBytes);
-  const raw = await decompress(cType, packed, (block.last - block.first + 1) * recordBytes, block.dataOffset);
+  const rawBytes = (block.last - block.first + 1) * recordBytes;
+  const raw = await decompress(cType, packed, rawBytes, block.dataOffset, isInline);
   raw.copy(target, 0, skipped, skipped + target.length);
 }
 
