@@ -19,6 +19,7 @@ import { addPlanCommand } from './plan.ts';
 import { addProcessCommand } from './process.ts';
 import { addRepairCommand } from './repair.ts';
 import { addReprocessCommand } from './reprocess.ts';
+import { addRestoreCommand } from './restore.ts';
 import { addResumeCommand } from './resume.ts';
 import { addRetryFailedCommand } from './retry-failed.ts';
 import { addRunCommand } from './run.ts';
@@ -48,6 +49,7 @@ export const COMMANDS = [
   addVerifyCommand,
   addRepairCommand,
   addReprocessCommand,
+  addRestoreCommand,
   addLedgerCommand,
   addTelemetryCommand,
   addAdoptCommand,

@@ -15,6 +15,7 @@ export type ArtifactStore = Pick<
   | 'releaseArtifact'
   | 'artifactOwner'
   | 'artifactsOfOthers'
+  | 'productEditions'
   | 'putDelivery'
   | 'putCounts'
   | 'generationDate'
@@ -59,6 +60,18 @@ export function createArtifactStore({ db, paths, now }: ArtifactStoreOptions): A
         .where('superseded_at', 'is', null)
         .execute();
       return rows.map((row) => ({ ...row, path: paths.toAbsolute(row.path) }));
+    },
+
+    async productEditions(product, day) {
+      const rows = await db
+        .selectFrom('artifacts')
+        .select(['input_sha256', 'profile', 'version'])
+        .where('product', '=', product)
+        .where('day', '=', day)
+        .where('kind', '=', 'product')
+        .orderBy('id')
+        .execute();
+      return rows.map(({ input_sha256, profile, version }) => ({ inputSha256: input_sha256, profile, version }));
     },
 
     async putDelivery(delivery) {
@@ -213,6 +226,7 @@ function toRow(artifact: ArtifactRow, paths: WorkspacePaths): Insertable<Artifac
     version: artifact.version,
     created_at: artifact.createdAt,
     released_at: artifact.releasedAt ?? null,
+    restored_for: artifact.restoredFor ?? null,
     superseded_at: null,
     superseded_by: null,
   };
@@ -233,6 +247,7 @@ export function toArtifact(row: Selectable<ArtifactsTable>, paths: WorkspacePath
     version: row.version,
     createdAt: row.created_at,
     ...(row.released_at === null ? {} : { releasedAt: row.released_at }),
+    ...(row.restored_for === null ? {} : { restoredFor: row.restored_for }),
   };
 }
 

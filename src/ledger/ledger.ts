@@ -127,7 +127,12 @@ export interface ArtifactRow {
   readonly createdAt: string;
   /** Set once the file was removed on purpose (`releaseArtifact`); ISO 8601 UTC. */
   readonly releasedAt?: string;
+  /** Of a product that an operator brought back: SHA-256 of the download beside which it holds good until that changes. */
+  readonly restoredFor?: string;
 }
+
+/** Under which version a product was made, and from what. */
+export type ProductEdition = Pick<ArtifactRow, 'inputSha256' | 'profile' | 'version'>;
 
 /** A file that somebody put into the input folder, with the hash it had at that size and time. */
 export interface InputFileRow {
@@ -243,6 +248,8 @@ export interface Ledger extends ZarrRecords {
     first: Day,
     last: Day,
   ): Promise<{ kind: ArtifactKind; product: ProductSlug; day: Day; path: string }[]>;
+  /** Every product ever made of the day, also those superseded, oldest first. */
+  productEditions(product: ProductSlug, day: Day): Promise<ProductEdition[]>;
   putDelivery(row: DeliveryRow): Promise<void>;
   /** Replaces the day's latest comparison with the source. */
   putCheck(row: CheckRow): Promise<void>;

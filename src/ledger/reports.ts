@@ -97,6 +97,12 @@ export interface DayHistory {
   readonly check: CheckRow | null;
 }
 
+/** A file that was replaced; what it held may still be among the backups. */
+export interface SupersededFile extends ArtifactRow {
+  /** ISO 8601 UTC. */
+  readonly supersededAt: string;
+}
+
 export interface GapQuestion {
   readonly product: ProductSlug;
   readonly first: Day;
@@ -170,6 +176,8 @@ export interface LedgerReports {
   knownRange(product: ProductSlug): Promise<{ first: Day; last: Day } | null>;
   /** Files that should be on the disk, by product, day and kind: present and not removed on purpose. */
   presentFiles(scope?: ReportScope): Promise<ArtifactRow[]>;
+  /** Files that another one has taken the place of, by product, day, kind and time. */
+  supersededFiles(scope?: ReportScope): Promise<SupersededFile[]>;
   /** The latest delivery of each day to each destination. */
   deliveries(scope?: ReportScope): Promise<DeliveryRow[]>;
   /** Reads everything (TRACK-13): the database's own check, then what is kept twice against each other. Beside a writer. */

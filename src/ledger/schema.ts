@@ -70,6 +70,8 @@ export interface ArtifactsTable {
   version: string | null;
   created_at: string;
   released_at: string | null;
+  /** SHA-256 of the download beside which an operator brought the product back. */
+  restored_for: string | null;
   superseded_at: string | null;
   superseded_by: number | null;
 }

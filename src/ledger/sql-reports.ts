@@ -174,6 +174,20 @@ export function createSqlReports(db: Kysely<LedgerTables>, paths: WorkspacePaths
       return rows.map((row) => toArtifact(row, paths));
     },
 
+    async supersededFiles(scope = {}) {
+      const rows = await db
+        .selectFrom('artifacts')
+        .selectAll()
+        .where(inScope(scope))
+        .where('superseded_at', 'is not', null)
+        .orderBy('product')
+        .orderBy('day')
+        .orderBy('kind')
+        .orderBy('id')
+        .execute();
+      return rows.map((row) => ({ ...toArtifact(row, paths), supersededAt: row.superseded_at ?? '' }));
+    },
+
     async deliveries(scope = {}) {
       const rows = await db
         .selectFrom('deliveries')

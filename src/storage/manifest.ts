@@ -62,6 +62,8 @@ export interface ProductManifest extends ManifestBase {
   readonly sensors: number;
   readonly duplicates: number;
   readonly quarantined: number;
+  /** Of a product that an operator brought back: SHA-256 of the download beside which it holds good. */
+  readonly restoredFor?: string;
 }
 
 export type Manifest = DownloadManifest | ProductManifest;

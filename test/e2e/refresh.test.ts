@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { createPlace, fileHashes, fingerprint, runArgs } from './harness.ts';
 
 describe('run --refresh', { timeout: 240_000 }, () => {
-  test('UDL-D14: a changed day is fetched in parts, built as v1.0.1 and delivered; the other day costs one request', async () => {
+  test('UDL-D14, SAFE-11: a changed day is fetched in parts, built as v1.0.1 and delivered; restore brings v1.0.0 back until more data come', async () => {
     const place = await createPlace();
     const args = runArgs(place, '2025-09-01', '2025-09-02');
     expect((await place.run(args)).code).toBe(0);
@@ -28,5 +28,31 @@ describe('run --refresh', { timeout: 240_000 }, () => {
     const added = Object.keys(after).filter((name) => !(name in delivered));
     expect(added).toEqual(['l1c/prelim/2025/09/02/reach_all_l1c_prelim_20250902T000000_v1.0.1.cdf']);
     expect(after).toMatchObject(delivered);
+
+    // SAFE-11: the former product comes back, stays, and what the source sends later still gets a version of its own.
+    const at = ['--workspace', place.workspace];
+    const listed = await place.run(['restore', '--list', ...at]);
+    expect(listed.stdout).toMatch(/^2025-09-02 .* product +v1\.0\.0 parity .*_backup\/.*_v1\.0\.0\.cdf$/m);
+    expect(listed.stdout).toMatch(/^2025-09-02 .* download .*_backup\//m);
+    const products = fileHashes(join(place.workspace, 'products'));
+    const restored = await place.run(['restore', '2025-09-02', ...at]);
+    expect(restored).toMatchObject({ code: 0, stdout: expect.stringContaining('v1.0.0 is back') });
+    const [name] = added;
+    const formerName = name!.replace('v1.0.1', 'v1.0.0');
+    const back = fileHashes(join(place.workspace, 'products'));
+    expect(back[formerName]).toBe(delivered[formerName]);
+    expect(back).not.toHaveProperty([name!]);
+    expect(Object.values(back)).toContain(products[name!]);
+    const again = await place.run(args);
+    expect(again.stdout).toContain('downloaded=0 processed=0 uploaded=1 skipped_existing=1');
+    expect(fileHashes(place.delivered)).toEqual(after);
+    expect((await place.run(args)).stdout).toContain('uploaded=0 skipped_existing=2');
+    expect((await place.run(['verify', ...at])).code).toBe(0);
+    expect((await place.run(['restore', '2025-09-01', ...at])).stderr).toContain('was ever replaced');
+
+    place.simulator.deliverLate('2025-09-02', 1);
+    expect((await place.run([...args, '--refresh'])).stdout).toContain('downloaded=1 processed=1 uploaded=1');
+    const third = Object.keys(fileHashes(place.delivered)).filter((each) => !(each in after));
+    expect(third).toEqual([name!.replace('v1.0.1', 'v1.0.2')]);
   });
 });

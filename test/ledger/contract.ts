@@ -391,6 +391,22 @@ export function describeLedger(name: string, open: LedgerFactory): void {
       expect((await factsOf()).artifact?.releasedAt).toBeUndefined();
     });
 
+    test('SAFE-11: what was replaced can be listed; a product that was brought back is known as such', async () => {
+      const { root, ledger, factsOf } = await setUp();
+      const first = product(root);
+      const second = product(root, { path: join(root, 'v2.cdf'), sha256: 'e'.repeat(64), version: '1.0.1' });
+      await ledger.putArtifact(first);
+      await ledger.putArtifact(second);
+      await ledger.putArtifact({ ...first, restoredFor: 'f'.repeat(64) });
+      expect((await factsOf()).productFile).toEqual({ ...first, restoredFor: 'f'.repeat(64) });
+      const at = '2025-11-21T05:05:54.414Z';
+      const replaced = [first, second].map((row) => ({ ...row, supersededAt: at }));
+      expect(await ledger.supersededFiles()).toEqual(replaced);
+      expect(await ledger.supersededFiles({ first: NEXT_DAY })).toEqual([]);
+      const editions = await ledger.productEditions(first.product, first.day);
+      expect(editions.map(({ version }) => version)).toEqual([first.version, '1.0.1', first.version]);
+    });
+
     test('counts belong to one content: those of a former file are not shown', async () => {
       const { root, ledger, factsOf } = await setUp();
       await ledger.putArtifact(download(root));

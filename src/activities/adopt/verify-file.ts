@@ -88,9 +88,10 @@ export async function verifyProduct(
       if (digest.sha256 !== known.sha256) {
         return { problem: 'differs', detail: `SHA-256 ${digest.sha256}, its manifest has ${known.sha256}` };
       }
-      const { profile, version, records } = known;
+      const { profile, version, records, restoredFor } = known;
       const row = rowOf('product', { product, day }, path, digest, found.mtimeMs, records);
-      return { row: { ...row, inputSha256: known.inputSha256, profile, version } };
+      const origin = { inputSha256: known.inputSha256, profile, version };
+      return { row: { ...row, ...origin, ...(restoredFor !== undefined && { restoredFor }) } };
     }
     const reader = await CdfReader.open(path);
     const times = reader.variables.get('Epoch')?.records ?? 0;

@@ -13,8 +13,8 @@ import type { ProductManifest } from '../../storage/manifest.ts';
 import type { ActivityDependencies } from '../dependencies.ts';
 import type { PresentInput } from '../plan/present-input.ts';
 import type { DayAttempt } from '../types.ts';
+import { versionOf } from './version.ts';
 
-const FIRST_VERSION = '1.0.0';
 /** Share of unusable rows above which a day fails (CDF-D10). */
 const QUARANTINE_LIMIT = 0.01;
 
@@ -45,7 +45,7 @@ export async function buildFile(
   const { product, day, options } = attempt.input;
   const { sensor, format } = parseProductSlug(product);
   const { profile } = options;
-  const version = versionOf(attempt, former, input.sha256);
+  const version = await versionOf(deps.ledger, attempt, former, input.sha256);
   const generationDate = await deps.ledger.generationDate(input.sha256, profile, SOFTWARE.cdfLibrary, deps.today());
   await mkdir(dirname(temporary), { recursive: true });
   const built = await buildL1c(
@@ -90,17 +90,6 @@ export async function buildFile(
     quarantined: built.quarantined,
   };
   return { key: built.key, manifest };
-}
-
-/**
- * The version in the product's name. Of a day whose data have changed it is the next patch version, so that both can be
- * told apart at a destination; any other rebuild keeps its name. `process` builds what lies in the folder, always under the same.
- */
-export function versionOf({ input }: DayAttempt, former: ArtifactRow | null, inputSha256: string): string {
-  const version = former?.version ?? FIRST_VERSION;
-  if (input.options.mode === 'process' || former === null || former.inputSha256 === inputSha256) return version;
-  const [major, minor, patch] = version.split('.').map(Number);
-  return `${major}.${minor}.${(patch ?? 0) + 1}`;
 }
 
 function logRemarks(deps: Pick<ActivityDependencies, 'log'>, { input }: DayAttempt, built: BuildResult): void {

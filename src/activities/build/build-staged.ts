@@ -8,9 +8,10 @@ import type { ActivityDependencies, BuilderStaging } from '../dependencies.ts';
 import { secondsSince, stageAttempt } from '../dependencies.ts';
 import { withHeartbeat } from '../heartbeat.ts';
 import type { DayAttempt, StageResult } from '../types.ts';
-import { buildFile, versionOf } from './build-file.ts';
+import { buildFile } from './build-file.ts';
 import { noteKey, productFile, readNote, stagedInputOf } from './staged.ts';
 import type { BuiltNote } from './staged.ts';
+import { versionOf } from './version.ts';
 
 /**
  * A build on a host without the workspace's folder: fetches the day's file, builds, and stages the product with its
@@ -31,7 +32,7 @@ export async function buildStaged(
       const staged = stagedInputOf(attempt);
       const [facts] = await deps.ledger.dayFacts(product, day, day, null);
       const former = facts?.productFile ?? null;
-      const key = noteKey(attempt, staged.sha256, versionOf(attempt, former, staged.sha256));
+      const key = noteKey(attempt, staged.sha256, await versionOf(deps.ledger, attempt, former, staged.sha256));
       const known = readNote(await area.getNote(key), attempt, staged.sha256);
       if (known && (await isStaged(area, attempt, known))) return resultOf(known, secondsSince(startedAt));
 

@@ -10,9 +10,10 @@ import { secondsSince } from '../dependencies.ts';
 import { withHeartbeat } from '../heartbeat.ts';
 import type { DayAttempt, StageResult } from '../types.ts';
 import { closeBuild, inputOf } from './build-cdf.ts';
-import { inputChanged, versionOf } from './build-file.ts';
+import { inputChanged } from './build-file.ts';
 import { intactProduct, publishProduct } from './publish-product.ts';
 import { noteKey, productFile, readNote, stagedInputOf } from './staged.ts';
+import { versionOf } from './version.ts';
 
 /**
  * Takes the product that a builder staged to its place in the workspace's folder, and closes the build. A product that a
@@ -28,11 +29,8 @@ export async function takeProduct(deps: ActivityDependencies, attempt: DayAttemp
     if (input.sha256 !== staged.sha256) throw inputChanged(input.path, staged.sha256, input.sha256);
     const existing = await intactProduct(facts, input.sha256, options.profile);
     const area = areaOf(deps);
-    const note = readNote(
-      await area.getNote(noteKey(attempt, input.sha256, versionOf(attempt, facts?.productFile ?? null, input.sha256))),
-      attempt,
-      input.sha256,
-    );
+    const version = await versionOf(deps.ledger, attempt, facts?.productFile ?? null, input.sha256);
+    const note = readNote(await area.getNote(noteKey(attempt, input.sha256, version)), attempt, input.sha256);
     if (existing) return { ...(await close(existing)), seconds: secondsSince(startedAt) };
     if (note === null) throw notStaged(day, area);
 

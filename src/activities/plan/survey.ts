@@ -223,13 +223,17 @@ async function isCurrent(
   download: FileView,
   input: InputFile | null,
 ): Promise<boolean> {
-  if (product === null || product.profile !== survey.request.options.profile) return false;
-  if (survey.flags.mode !== 'process') return download.row === null || product.inputSha256 === download.row.sha256;
+  if (product === null) return false;
+  // What an operator brought back stays until the source has something else, whatever it was made from and how.
+  const isOf = (sha256: string): boolean => sha256 === product.inputSha256 || sha256 === product.restoredFor;
+  if (product.restoredFor === undefined && product.profile !== survey.request.options.profile) return false;
+  if (survey.flags.mode !== 'process') return download.row === null || isOf(download.row.sha256);
   // Without an input there is nothing to compare with: what is there stays (TEL-15).
   if (input === null) return true;
   const ledger = survey.dryRun ? null : survey.deps.ledger;
   const known = survey.inputHashes.get(input.path);
-  return product.inputSha256 === (input.sha256 ?? (await hashOfInput(ledger, input.path, known)));
+  const sha256 = input.sha256 ?? (await hashOfInput(ledger, input.path, known));
+  return sha256 !== null && isOf(sha256);
 }
 
 function downloadState(fact: AttemptFact | null): DecisionFacts['download'] {

@@ -5,6 +5,7 @@ import * as sourceChecks from './0002-source-checks.ts';
 import * as rollUps from './0003-roll-ups.ts';
 import * as zarrDays from './0004-zarr-days.ts';
 import * as notifications from './0005-notifications.ts';
+import * as restoredProducts from './0006-restored-products.ts';
 
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0001-initial': { up: initial.up },
@@ -12,4 +13,5 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0003-roll-ups': { up: rollUps.up },
   '0004-zarr-days': { up: zarrDays.up },
   '0005-notifications': { up: notifications.up },
+  '0006-restored-products': { up: restoredProducts.up },
 };
