@@ -97,26 +97,38 @@ try {
   const connection = await Connection.connect({ address });
   const { workflow } = new Client({ connection });
   const range1 = `backfill/${name}/reach-all/quicklook/2025-09-01..2025-09-04`;
+  const range2 = `backfill/${name}/reach-all/quicklook/2025-10-01..2025-10-31`;
   const day1 = `day/${name}/reach-all/quicklook/2025-10-01`;
-  const pages = {
+  const pages: Record<string, string> = {
     'web-ui-list': `${uiUrl}/namespaces/default/workflows`,
     'web-ui-range': await page(range1, 'user-metadata'),
     'web-ui-timeline': await page(range1, 'timeline'),
     'web-ui-day': await page(day1, 'pending-activities'),
+    'web-ui-day-about': await page(day1, 'user-metadata'),
     'web-ui-schedule': `${uiUrl}/namespaces/default/schedules`,
   };
   const browser = await startBrowser(chromium, join(folder, 'profile'));
+  const take = async (picture: string, url: string, size = SIZE): Promise<void> => {
+    const png = await browser.picture(url, size, DRAWING_MS);
+    await writeFile(join(IMAGES, `${picture}.png`), png);
+    console.log(`${picture}.png: ${Math.round(png.length / 1024)} KiB`);
+  };
   try {
-    for (const [picture, url] of Object.entries(pages)) {
-      const png = await browser.picture(url, SIZE, DRAWING_MS);
-      await writeFile(join(IMAGES, `${picture}.png`), png);
-      console.log(`${picture}.png: ${Math.round(png.length / 1024)} KiB`);
-    }
+    for (const [picture, url] of Object.entries(pages)) await take(picture, url);
+    // The source asks for a quarter of an hour.
+    simulator.setFaults({ rules: [{ fault: { kind: 'storm', seconds: 900, form: 'seconds' } }] });
+    await until('a pause', async () => {
+      const { state } = await workflow.getHandle(range2).query<{ state: string }>('progress');
+      return state === 'Cooldown' ? true : null;
+    });
+    await take('web-ui-wait', await page(range2, 'user-metadata'));
+    // Below that is a stack trace, with paths of the machine.
+    await take('web-ui-day-wait', await page(day1, 'pending-activities'), { ...SIZE, height: 628 });
   } finally {
     await browser.close();
   }
   await connection.close();
-  await reachback('cancel', `backfill/${name}/reach-all/quicklook/2025-10-01..2025-10-31`);
+  await reachback('cancel', range2);
   await second;
 } finally {
   dev.kill('SIGTERM');

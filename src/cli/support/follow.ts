@@ -42,13 +42,13 @@ export async function followRange(
 ): Promise<FollowEnd> {
   const ending = new AbortController();
   const over = ending.signal;
-  const result = resultOf(session, handle, over);
+  let seenMs = performance.now();
+  const result = resultOf(session, handle, over, () => performance.now() - seenMs);
   const left = new Promise<FollowEnd>((resolve) => {
     if (leave.aborted) resolve({ end: 'left' });
     leave.addEventListener('abort', () => resolve({ end: 'left' }), { once: true });
   });
   result.catch(() => undefined);
-  let seenMs = performance.now();
   const poll = async (): Promise<FollowEnd> => {
     for (;;) {
       const view = await lookFor(LOOK_PATIENCE_MS, look(session, workspace, handle));
@@ -76,18 +76,20 @@ export async function followRange(
   }
 }
 
-/** The range's result, asked for again while the server is away. */
-async function resultOf(session: Session, handle: RangeHandle, over: AbortSignal): Promise<FollowEnd> {
-  let awaySinceMs: number | null = null;
+/** The range's result, asked for again while the server is away. @param awayMs - since it was seen last */
+async function resultOf(
+  session: Session,
+  handle: RangeHandle,
+  over: AbortSignal,
+  awayMs: () => number,
+): Promise<FollowEnd> {
   for (;;) {
     try {
       return { end: 'finished', result: await session.client.result(handle) };
     } catch (error) {
       if (error instanceof WorkflowFailedError) throw rangeFailed(handle, error);
-      awaySinceMs ??= performance.now();
       const patienceMs = session.owned ? SERVER_PATIENCE_MS : FOREIGN_SERVER_PATIENCE_MS;
-      const givenUp = performance.now() - awaySinceMs > patienceMs;
-      if (!(error instanceof ServiceError) || givenUp) throw error;
+      if (!(error instanceof ServiceError) || awayMs() > patienceMs) throw error;
       if (over.aborted) return { end: 'left' };
       await new Promise((resolve) => setTimeout(resolve, 1_000));
     }

@@ -13,8 +13,8 @@ const WHAT: Readonly<Record<Stage, string>> = {
 /** @param now - the stage under way; null at the end */
 export function dayDetails({ day, product, stages, reason }: DayInput, result: DayResult, now: Stage | null): string {
   const rows = stages.map((stage) => {
-    const state = result.stagesDone.includes(stage) ? 'done' : stage === now ? '**under way**' : '';
-    return `| ${stage} | ${state} | ${WHAT[stage]} |`;
+    const state = result.stagesDone.includes(stage) ? ' (done)' : stage === now ? ' (**under way**)' : '';
+    return `- **${stage}**${state}: ${WHAT[stage]}`;
   });
   const facts = [
     result.records === undefined ? '' : `${result.records.toLocaleString('en-US')} records`,
@@ -23,12 +23,7 @@ export function dayDetails({ day, product, stages, reason }: DayInput, result: D
     result.deliveredTo === undefined ? '' : `delivered to ${result.deliveredTo}`,
   ].filter((fact) => fact !== '');
   const head = result.outcome === 'no_data' ? 'The source has no data for it.' : `Why it has work: ${reason}.`;
-  return [
-    `**${product} ${day}**. ${head}`,
-    '',
-    '| stage | | what it does |',
-    '|---|---|---|',
-    ...rows,
-    ...(facts.length > 0 ? ['', facts.join(' · ')] : []),
-  ].join('\n');
+  return [`**${product} ${day}**. ${head}`, '', ...rows, ...(facts.length > 0 ? ['', facts.join(' · ')] : [])].join(
+    '\n',
+  );
 }

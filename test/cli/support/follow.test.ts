@@ -1,6 +1,6 @@
-import { WorkflowFailedError } from '@temporalio/client';
+import { ServiceError, WorkflowFailedError } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { followRange } from '../../../src/cli/support/follow.ts';
 import type { RangeView } from '../../../src/cli/support/follow.ts';
 import type { RangeHandle } from '../../../src/client.ts';
@@ -72,6 +72,25 @@ describe('a range is followed to where there is something to decide', () => {
 
   test('leaving, also before the first look', async () => {
     expect(await follow({ ...NEVER, open: [progress()] }, { leave: AbortSignal.abort() })).toEqual({ end: 'left' });
+  });
+
+  test('a server that goes away a second time, long after the first, is waited for as long', async () => {
+    const [minutes, clock] = [60_000, vi.spyOn(performance, 'now')];
+    onTestFinished(() => clock.mockRestore());
+    let now = 0;
+    clock.mockImplementation(() => now);
+    let seen: (() => void) | null = null;
+    let asked = 0;
+    const ends = async () => {
+      asked += 1;
+      if (asked === 3) return result();
+      now += 20 * minutes;
+      // It answered all that time.
+      await new Promise<void>((resolve) => (seen = resolve));
+      throw new ServiceError('away');
+    };
+    expect(await follow({ ends, open: [progress()] }, { show: () => seen?.() })).toMatchObject({ end: 'finished' });
+    expect(asked).toBe(3);
   });
 
   test('a server lost for good is an error', async () => {

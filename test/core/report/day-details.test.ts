@@ -16,10 +16,10 @@ describe('a day in the web UI', () => {
   test('why it has work, which stage is under way, what that may wait for', () => {
     const text = dayDetails(input, { ...result, stagesDone: ['download'], requests: 289, records: 1_105_920 }, 'count');
     expect(text).toContain('**reach-all/quicklook 2025-09-01**. Why it has work: not downloaded yet.');
-    expect(text).toMatch(/\| download \| done \| asks the source .*wait for the pace/);
-    expect(text).toMatch(/\| count \| \*\*under way\*\* \|/);
-    expect(text).toMatch(/\| build \| {2}\| builds the CDF/);
-    expect(text).not.toContain('| upload |');
+    expect(text).toMatch(/^- \*\*download\*\* \(done\): asks the source .*wait for the pace/m);
+    expect(text).toMatch(/^- \*\*count\*\* \(\*\*under way\*\*\): counts/m);
+    expect(text).toMatch(/^- \*\*build\*\*: builds the CDF/m);
+    expect(text).not.toContain('**upload**');
     expect(text).toContain('1,105,920 records · 289 requests');
   });
 

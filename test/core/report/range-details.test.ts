@@ -63,11 +63,9 @@ describe('what the web UI shows of a range', () => {
     const text = rangeDetails(progress({ running: [DAY, parseDay('2025-09-02')], failedDays: 1 }));
     expect(text).toBe(
       [
-        '**Running**: 10 of 30 days settled, about 10 min left',
+        '**Running**: days are under way. 10 of 30 days settled, about 10 min left',
         '',
-        '| done | no data | nothing to do | failed | running | queued |',
-        '|---|---|---|---|---|---|',
-        '| 8 | 2 | 10 | 1 | 2 | 5 |',
+        'Days: **8** done · **2** without data · **10** with nothing to do · **1** failed · **2** running · **5** queued',
         '',
         'Records: 1,234,567 · requests: 2,880 · days at once: 2',
         '',
