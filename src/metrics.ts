@@ -52,9 +52,9 @@ export function measureActivities(activities: Activities, meter: MetricMeter): A
   };
 }
 
-/** The same gate, with its permits counted. */
+/** The same gate, with its requests counted. */
 export function measureGate(gate: Gate, meter: MetricMeter): Gate {
-  const requests = meter.createCounter('reachback_requests', undefined, 'Requests that were let through');
+  const requests = meter.createCounter('reachback_requests', undefined, 'Requests that were sent and have ended');
   const answers = meter.createCounter('reachback_answers', undefined, 'How requests ended; rate_limited is a 429');
   const waits = meter.createHistogram(
     'reachback_gate_wait',
@@ -67,7 +67,10 @@ export function measureGate(gate: Gate, meter: MetricMeter): Gate {
     return {
       report429: (headers) => permit.report429(headers),
       release(outcome) {
-        if (open) answers.add(1, { outcome: outcome.kind });
+        if (open && outcome.kind !== 'unsent') {
+          requests.add(1);
+          answers.add(1, { outcome: outcome.kind });
+        }
         open = false;
         permit.release(outcome);
       },
@@ -83,7 +86,6 @@ export function measureGate(gate: Gate, meter: MetricMeter): Gate {
       const startedAt = performance.now();
       const permit = await inner.acquire(signal);
       waits.record((performance.now() - startedAt) / 1_000);
-      requests.add(1);
       return counted(permit);
     },
     refusal: () => inner.refusal(),

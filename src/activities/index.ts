@@ -94,6 +94,7 @@ const STOPS_TOLD = new Set(['auth_rejected', 'source_aborted', 'disk_full'] sati
  */
 async function planWithGate(deps: ActivityDependencies, request: PlanRequest): Promise<PlanResult> {
   const plan = await planRange(deps, request);
+  if (request.options.offline === true) return plan;
   // Days planned again are part of a range at work: its downloads say what is in their way, and it pauses.
   if (request.days === undefined && plan.days.some(({ stages }) => stages.includes('download'))) await deps.gate.open();
   return plan;

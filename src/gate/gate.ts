@@ -2,7 +2,14 @@ import { CLOSED_BREAKER, adaptBreaker, closeIncident, failPass, trip } from '../
 import type { BreakerContext } from '../core/rate/breaker.ts';
 import { checkRateConfig } from '../core/rate/config.ts';
 import type { GivenRateConfig, RateConfig } from '../core/rate/config.ts';
-import { LONGEST_COOLDOWN_MS, MOST_COOLDOWNS_IN_A_ROW, NO_COOLDOWN, adaptCooldown } from '../core/rate/cooldown.ts';
+import {
+  LONGEST_COOLDOWN_MS,
+  MOST_COOLDOWNS_IN_A_ROW,
+  NO_COOLDOWN,
+  adaptCooldown,
+  endCooldown,
+  isTooLong,
+} from '../core/rate/cooldown.ts';
 import type { RequestOutcome } from '../core/rate/outcome.ts';
 import { adaptPace, grantPermit, initialPace, nextPermitMs } from '../core/rate/pace.ts';
 import { mustKeep, restore } from '../core/rate/restore.ts';
@@ -172,9 +179,8 @@ class SharedGate implements Gate {
       this.#state = restore(kept, nowMs, this.config);
       this.#book.takeUp(kept.state.receipts);
       const { cooldown, breaker } = this.#state;
-      // With `probing` an operator has seen it already.
-      const unseen = cooldown.untilMs - nowMs > LONGEST_COOLDOWN_MS && !breaker.probing;
-      if (unseen) {
+      // Nobody has been asked about it yet.
+      if (cooldown.untilMs - nowMs > LONGEST_COOLDOWN_MS) {
         const why = `${cooldown.why}; kept from an earlier run, until ${new Date(cooldown.untilMs).toISOString()}`;
         this.#state = { ...this.#state, breaker: trip(breaker, 'rate_limited_too_long', why, this.#breakerContext()) };
       }
@@ -184,10 +190,7 @@ class SharedGate implements Gate {
   }
 
   refusal(): PipelineError | null {
-    return (
-      this.#keeper?.problem ??
-      refuse(this.#state, this.#clock.now(), this.#random(), this.config.waitInsideMs, this.#store?.place ?? null)
-    );
+    return this.#keeper?.problem ?? refuse(this.#state, this.#clock.now(), this.#random(), this.config.waitInsideMs);
   }
 
   snapshot(): GateSnapshot {
@@ -216,9 +219,13 @@ class SharedGate implements Gate {
   }
 
   closeIncident(id: string): boolean {
-    const breaker = closeIncident(this.#state.breaker, id);
-    const closed = breaker !== this.#state.breaker;
-    if (closed) this.#setState({ ...this.#state, breaker });
+    const { cooldown, breaker: former } = this.#state;
+    const breaker = closeIncident(former, id);
+    const closed = breaker !== former;
+    // A pause that an operator was asked about ends with the answer: the probe says whether the source still wants it.
+    const isAnswered = former.incident?.reason === 'rate_limited_too_long' && isTooLong(cooldown);
+    const next = isAnswered ? endCooldown(cooldown, this.#clock.now()) : cooldown;
+    if (closed) this.#setState({ ...this.#state, cooldown: next, breaker });
     return closed;
   }
 
@@ -281,6 +288,7 @@ class SharedGate implements Gate {
       release: (outcome) => {
         if (released) return;
         if (outcome.kind === 'rate_limited') report429(outcome.headers);
+        if (outcome.kind === 'unsent') this.#book.unsent(run, startedMs, this.#clock.now());
         released = true;
         this.#inFlight -= 1;
         if (reported) this.#pump();
@@ -297,6 +305,7 @@ class SharedGate implements Gate {
       const retryAfterMs = outcome.headers === null ? null : this.#retryAfterMs(outcome.headers);
       return { kind: 'failure', penalty: outcome.penalty, retryAfterMs };
     }
+    if (outcome.kind === 'unsent') return { kind: 'cancelled' };
     return outcome.kind === 'auth_rejected' ? outcome : { kind: outcome.kind };
   }
 

@@ -15,9 +15,10 @@ export class Receipt {
   #heldSinceMs: number | null = null;
   /** Until when those who were sent away wait elsewhere. */
   #awayUntilMs = -Infinity;
+  /** Without the last second. */
   #worstSecond: number;
-  /** Permits of the last second, ascending. */
-  #recent: number[] = [];
+  /** Permits of the last second, ascending, each with how many there were in the second that it ended. */
+  #recent: { readonly at: number; count: number }[] = [];
 
   constructor({ requests, rateLimited, secondsWaited, worstSecond }: GateStats = NOTHING) {
     this.#requests = requests;
@@ -28,9 +29,24 @@ export class Receipt {
 
   permit(nowMs: number): void {
     this.#requests += 1;
-    this.#recent = this.#recent.filter((at) => at > nowMs - SECOND_MS);
-    this.#recent.push(nowMs);
-    this.#worstSecond = Math.max(this.#worstSecond, this.#recent.length);
+    this.#forget(nowMs);
+    this.#recent.push({ at: nowMs, count: this.#recent.length + 1 });
+  }
+
+  /** The permit of that instant was not used. */
+  unsent(atMs: number, nowMs: number): void {
+    this.#requests -= 1;
+    this.#forget(nowMs);
+    const index = this.#recent.findIndex(({ at }) => at === atMs);
+    if (index === -1) return;
+    this.#recent.splice(index, 1);
+    for (const later of this.#recent.slice(index)) later.count -= 1;
+  }
+
+  #forget(nowMs: number): void {
+    const from = this.#recent.findIndex(({ at }) => at > nowMs - SECOND_MS);
+    const old = this.#recent.splice(0, from === -1 ? this.#recent.length : from);
+    this.#worstSecond = Math.max(this.#worstSecond, ...old.map(({ count }) => count));
   }
 
   rateLimited(): void {
@@ -57,7 +73,7 @@ export class Receipt {
       requests: this.#requests,
       rateLimited: this.#rateLimited,
       secondsWaited: Math.round(this.#heldBackMs + this.#heldMs(nowMs)) / SECOND_MS,
-      worstSecond: this.#worstSecond,
+      worstSecond: Math.max(this.#worstSecond, ...this.#recent.map(({ count }) => count)),
     };
   }
 
@@ -92,6 +108,11 @@ export class ReceiptBook {
     const count = this.#of(run, nowMs);
     count.receipt.permit(nowMs);
     count.lastMs = nowMs;
+  }
+
+  unsent(run: GateRun | null, atMs: number, nowMs: number): void {
+    this.#total.unsent(atMs, nowMs);
+    if (run) this.#of(run, nowMs).receipt.unsent(atMs, nowMs);
   }
 
   rateLimited(run: GateRun | null, nowMs: number): void {

@@ -1,13 +1,11 @@
 /** Why the gate gives no permit, as errors that tell the engine and the operator what to do. */
 import { PipelineError } from '../core/errors.ts';
 import type { Incident } from '../core/rate/breaker.ts';
-import { LONGEST_COOLDOWN_MS } from '../core/rate/cooldown.ts';
 import type { RateState } from '../core/rate/restore.ts';
 
 /**
  * @param random - in [0, 1); spreads the returns of those who were sent away
  * @param waitInsideMs - longer cooldowns give the activity's slot back instead of waiting in it
- * @param place - where the state is kept; null when it is not
  * @returns null when a permit may be waited for
  */
 export function refuse(
@@ -15,7 +13,6 @@ export function refuse(
   nowMs: number,
   random: number,
   waitInsideMs: number,
-  place: string | null,
 ): PipelineError | null {
   if (breaker.incident) return incidentError(breaker.incident);
   if (breaker.closedUntilMs > nowMs) {
@@ -28,16 +25,12 @@ export function refuse(
   }
   const waitMs = cooldown.untilMs - nowMs;
   if (waitMs > waitInsideMs) {
-    const wayOut =
-      waitMs > LONGEST_COOLDOWN_MS && place !== null
-        ? ` If that time cannot be meant: stop reachback and remove ${place}.`
-        : '';
     return new PipelineError(
       'rate_limited',
       `The source asks for a pause of ${seconds(waitMs)}, until ${new Date(cooldown.untilMs).toISOString()}: ${cooldown.why}.`,
       {
         retryAfterMs: Math.ceil(waitMs + 5_000 * random),
-        hint: `Nothing to do: the download goes on by itself after the pause.${wayOut}`,
+        hint: 'Nothing to do: the download goes on by itself after the pause.',
         context: { until: new Date(cooldown.untilMs).toISOString(), why: cooldown.why },
       },
     );

@@ -12,6 +12,8 @@ export interface PauseHeaders {
 /** How a request ended, with its headers unread. */
 export type ReleaseOutcome =
   | { readonly kind: 'success' | 'cancelled' }
+  /** Nothing left: a pause began before the first byte. It counts for no request. */
+  | { readonly kind: 'unsent' }
   | { readonly kind: 'rate_limited'; readonly headers: PauseHeaders }
   | { readonly kind: 'auth_rejected'; readonly status: number }
   | {

@@ -119,20 +119,48 @@ describe('SAFE-2: cooldown', () => {
     expect((error as Error).message).toContain('pause of 300 s');
   });
 
-  test('above six hours the range pauses: an incident, closed by resume', async () => {
-    const { clock, gate } = setUp(OPEN);
-    (await gate.acquire()).release(limited(String(7 * 3_600)));
-    await expect(gate.acquire()).rejects.toMatchObject({
+  async function pausedForDays() {
+    const parts = setUp(OPEN);
+    (await parts.gate.acquire()).release(limited(String(7 * 86_400)));
+    await expect(parts.gate.acquire()).rejects.toMatchObject({
       kind: 'source_aborted',
       context: { reason: 'rate_limited_too_long' },
     });
-    expect(gate.closeIncident(gate.snapshot().incident!.id)).toBe(true);
-    await expect(gate.acquire()).rejects.toMatchObject({ kind: 'rate_limited' });
-    await clock.advance(7 * 3_600_000);
-    await expect(gate.acquire()).resolves.toBeDefined();
+    await parts.clock.advance(60_000);
+    expect(parts.gate.closeIncident(parts.gate.snapshot().incident!.id)).toBe(true);
+    const asked = [parts.gate.acquire(), parts.gate.acquire()];
+    await parts.clock.advance(60_000);
+    expect(parts.gate.snapshot()).toMatchObject({ inFlight: 1, waiting: 1 });
+    return { ...parts, probe: await asked[0]!, waiting: asked[1]! };
+  }
+
+  test('design §3: a pause above six hours is an incident; resumed, one probe leaves, and its success ends the pause', async () => {
+    const { clock, gate, probe, waiting } = await pausedForDays();
+    probe.release(SUCCESS);
+    await clock.advance(10);
+    (await waiting).release(SUCCESS);
+    expect(gate.snapshot()).toMatchObject({ cooldown: null, incident: null, probing: false });
   });
 
-  test('a source that only answers 429 sees 30 requests, then the run is paused', async () => {
+  test('SAFE-2: a probe that is answered 429 again begins the pause that it asks for', async () => {
+    const { clock, gate, probe, waiting } = await pausedForDays();
+    probe.release(limited('90'));
+    let left = false;
+    void waiting.then(() => (left = true));
+    await clock.advance(89_000);
+    expect([left, gate.snapshot().cooldown?.why]).toEqual([false, 'the source answered 429 with Retry-After 90 s']);
+    await clock.advance(1_100);
+    expect(left).toBe(true);
+  });
+
+  test('one that is sent away for days again is the next incident', async () => {
+    const { gate, probe, waiting } = await pausedForDays();
+    probe.release(limited(String(7 * 86_400)));
+    await expect(waiting).rejects.toMatchObject({ kind: 'source_aborted' });
+    expect(gate.snapshot().incident).toMatchObject({ reason: 'rate_limited_too_long' });
+  });
+
+  test('a source that only answers 429 sees 30 requests, then the run is paused; a resume does not shorten the last pause', async () => {
     const { clock, gate } = setUp(OPEN);
     let requests = 0;
     for (;;) {
@@ -149,6 +177,10 @@ describe('SAFE-2: cooldown', () => {
     }
     expect(requests).toBe(30);
     expect(gate.refusal()).toMatchObject({ kind: 'source_aborted', context: { reason: 'rate_limited_too_long' } });
+    const { cooldown } = gate.snapshot();
+    gate.closeIncident(gate.snapshot().incident!.id);
+    expect(cooldown).not.toBeNull();
+    expect(gate.snapshot()).toMatchObject({ cooldown, incident: null });
   });
 });
 
@@ -287,6 +319,26 @@ describe('receipt', () => {
     await clock.advance(10_000);
     (await waiting).release(SUCCESS);
     expect(gate.snapshot().stats).toEqual({ requests: 2, rateLimited: 1, secondsWaited: 10, worstSecond: 1 });
+  });
+
+  test('a permit that a pause held back before its request left is no request: not in the sum, not in a second', async () => {
+    const { clock, gate } = setUp(OPEN);
+    const run = gate.forRun({ runId: 'one', workspace: 'ws' });
+    const permits = [];
+    for (let count = 0; count < 4; count += 1) {
+      permits.push(await run.acquire());
+      await clock.advance(10);
+    }
+    permits[1]!.release({ kind: 'unsent' });
+    permits[2]!.release({ kind: 'unsent' });
+    permits[0]!.release(SUCCESS);
+    permits[3]!.release(SUCCESS);
+    for (const { stats } of [gate.snapshot(), run.snapshot()]) {
+      expect(stats).toMatchObject({ requests: 2, worstSecond: 2 });
+    }
+    await clock.advance(5_000);
+    (await permit({ clock, gate: run })).release(SUCCESS);
+    expect(gate.snapshot().stats).toMatchObject({ requests: 3, worstSecond: 2 });
   });
 
   test('a run has a receipt of its own; who was sent away counts as waiting until the hour it was told', async () => {

@@ -31,8 +31,9 @@ export async function exchange<A extends SliceAnswer | CountAnswer>(
       giveBack(own, answer);
       return answer;
     } catch (error) {
-      own.release({ kind: 'cancelled' });
-      if (error instanceof HeldBack) continue;
+      const isUnsent = error instanceof HeldBack;
+      own.release({ kind: isUnsent ? 'unsent' : 'cancelled' });
+      if (isUnsent) continue;
       onRequest();
       throw error;
     }

@@ -58,6 +58,16 @@ export function adaptCooldown(cooldown: Cooldown, outcome: RequestOutcome, start
   return cooldown;
 }
 
+/** Whether the pause, as it was set, is one that an operator is asked about. */
+export function isTooLong({ untilMs, setMs }: Cooldown): boolean {
+  return untilMs - setMs > LONGEST_COOLDOWN_MS;
+}
+
+/** The pause ended by an operator. How often the source has asked in a row is not forgotten. */
+export function endCooldown(cooldown: Cooldown, nowMs: number): Cooldown {
+  return { ...cooldown, untilMs: Math.min(cooldown.untilMs, nowMs) };
+}
+
 /** A pause never gets shorter by a second answer. */
 function extend(cooldown: Cooldown, setMs: number, untilMs: number, nowMs: number, why: string): Cooldown {
   const atLeast = Math.max(untilMs, nowMs + SHORTEST_MS);

@@ -93,5 +93,5 @@ test('SAFE-2: what a pause held back before it left is asked for again with anot
   const done = await downloadDay({ ...deps, source: own }, ONE);
   expect(done).toMatchObject({ outcome: 'done', slices: 4, requests: server.seen.length });
   expect(held).toBe(3);
-  expect(deps.gate.snapshot()).toMatchObject({ inFlight: 0, waiting: 0 });
+  expect(deps.gate.snapshot()).toMatchObject({ inFlight: 0, waiting: 0, stats: { requests: server.seen.length } });
 });
