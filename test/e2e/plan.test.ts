@@ -13,10 +13,18 @@ test('SAFE-14: nominal before anything was done, by the known days after; no req
   const nominal = await plan('2025-09-02');
   expect(nominal).toContain('2025-09-01 action=run+run_process prior_status=none (not downloaded yet)');
   expect(nominal).toContain('about 10 requests');
-  expect(nominal).toContain('--limit-days 1 of run measures one day');
+  expect(nominal).toContain('--measure-first of run does one day alone');
   expect(fingerprint(place.dir)).toEqual({});
 
-  expect((await place.run(range('2025-09-01', '2025-09-02'))).code).toBe(0);
+  // Slow enough for the end of the first day to be seen before that of the second.
+  place.simulator.setFaults({ rules: [{ fault: { kind: 'latency', ms: 500 } }] });
+  const ran = await place.run(range('2025-09-01', '2025-09-02').concat('--measure-first', '--concurrency', '2'));
+  expect(ran.code).toBe(0);
+  expect(ran.stderr).toMatch(
+    /2 days with work: about 10 requests[^]*One day is done alone first[^]*By 2025-09-01, which was done alone: the other 1 days take about \d/,
+  );
+  expect(place.simulator.stats().concurrentPeak).toBeLessThanOrEqual(4);
+  place.simulator.setFaults({ rules: [] });
   const { requests } = place.simulator.stats();
   expect(requests).toBe(10);
   const before = fingerprint(place.workspace);

@@ -16,7 +16,7 @@ import type { LocatedWorkspace, WorkspaceRequest } from '../../storage/workspace
 import { s3Settings } from './aws.ts';
 import { createLogger } from './context.ts';
 import type { CliContext } from './context.ts';
-import { dryRun, requireRoom } from './dry-run.ts';
+import { dryRun } from './dry-run.ts';
 import { engageRange, holdOtherRanges } from './engage.ts';
 import type { Engagement } from './engage.ts';
 import { EXIT } from './exit-codes.ts';
@@ -24,6 +24,8 @@ import type { ExitCode } from './exit-codes.ts';
 import type { OutputFlags } from './flags.ts';
 import { readGateReport } from '../../gate/index.ts';
 import { receiptLine, receiptOf } from './gate-lines.ts';
+import { beginAhead, firstDayTeller } from './ahead.ts';
+import type { Ahead } from './ahead.ts';
 import { followRange } from './follow.ts';
 import type { FollowEnd } from './follow.ts';
 import { listenForInterrupts } from './interrupts.ts';
@@ -56,6 +58,8 @@ export interface BackfillCommand {
   readonly dryRun: boolean;
   readonly attach: boolean;
   readonly checkSpace: boolean;
+  /** One day alone first, whatever is known of such days. */
+  readonly measureFirst?: boolean;
   readonly output: OutputFlags;
   readonly ports?: { readonly port?: number; readonly uiPort?: number };
   /** Called when all is settled, before server and worker stop (the demo offers to stay). */
@@ -75,7 +79,7 @@ export async function runBackfill(context: CliContext, command: BackfillCommand)
       : requireToken(await findToken(context, command.awsRegion));
   tellUnusedRegion(context, command, asClient);
   if (!asClient) await checkDestination(context, command);
-  if (!asClient && command.checkSpace) await requireRoom(context, located, command);
+  const ahead = await beginAhead(context, located, command, asClient);
   const interrupts = listenForInterrupts(() =>
     context.remark(
       asClient
@@ -106,7 +110,7 @@ export async function runBackfill(context: CliContext, command: BackfillCommand)
         command.ports,
       );
     }
-    return await overSession(context, command, session, interrupts);
+    return await overSession(context, command, session, interrupts, ahead);
   } finally {
     await session?.close();
     interrupts.dispose();
@@ -145,6 +149,7 @@ async function overSession(
   command: BackfillCommand,
   session: Session,
   interrupts: Interrupts,
+  ahead: Ahead | null,
 ): Promise<ExitCode> {
   const { output } = command;
   const located = await locateWorkspace(command.workspace);
@@ -154,7 +159,7 @@ async function overSession(
       'This server lacks the search attributes Reachback…; the run works without them (docs: README, "Servers").',
     );
   }
-  const input = rangeInput(command, workspace, session);
+  const input = { ...rangeInput(command, workspace, session), ...(ahead?.measuresFirst && { measureFirst: true }) };
   if (session.owned) {
     const mine = rangeWorkflowId(workspace, input.product, input.first, input.last);
     for (const id of await holdOtherRanges(session, workspace, mine)) {
@@ -163,7 +168,7 @@ async function overSession(
   }
   const engagement = await engageRange(session, input, command.attach);
   if (output.json !== true) announce(context, session, engagement);
-  const end = await followToEnd(context, command, { session, located, engagement, interrupts });
+  const end = await followToEnd(context, command, { session, located, engagement, interrupts, ahead });
   if (end === 'waits') return EXIT.failed;
   const code = await conclude(context, command, located, session, engagement, end);
   return interrupts.code() ?? code;
@@ -174,17 +179,20 @@ interface Followed {
   readonly located: LocatedWorkspace;
   readonly engagement: Engagement;
   readonly interrupts: Interrupts;
+  readonly ahead: Ahead | null;
 }
 
 /** Shows the range until it is over, asking what to do when nothing but failed days is left. */
 async function followToEnd(context: CliContext, command: BackfillCommand, followed: Followed) {
-  const { session, located, interrupts } = followed;
+  const { session, located, interrupts, ahead } = followed;
   const { handle } = followed.engagement;
   const { client } = session;
   const json = command.output.json === true;
   const onTerminal = context.interactive && !json;
+  const dayLines = dayLinesOf(context, located, productSlug(command.product));
+  const seeFirstDay = ahead?.measuresFirst === true ? firstDayTeller(context, json, ahead, dayLines) : null;
   const view = createLiveView(json ? 'json' : onTerminal ? 'bars' : 'lines', context.remark, {
-    dayLines: dayLinesOf(context, located, productSlug(command.product)),
+    dayLines,
     hint: session.owned ? '  Ctrl-C stops in good order' : '  q leaves; the range goes on',
   });
   for (;;) {
@@ -192,7 +200,11 @@ async function followToEnd(context: CliContext, command: BackfillCommand, follow
     const leave = key ? AbortSignal.any([interrupts.signal, key.signal]) : interrupts.signal;
     let end: FollowEnd;
     try {
-      end = await followRange(session, located.name ?? '', handle, view.show, leave, true, view.away);
+      const show: typeof view.show = (seen) => {
+        void seeFirstDay?.(seen.progress);
+        view.show(seen);
+      };
+      end = await followRange(session, located.name ?? '', handle, show, leave, true, view.away);
     } finally {
       key?.dispose();
       view.end();

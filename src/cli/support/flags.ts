@@ -37,6 +37,7 @@ export interface RunFlags {
   readonly refresh?: boolean;
   readonly limitDays?: number;
   readonly newestFirst?: boolean;
+  readonly measureFirst?: boolean;
   /** `download` only. */
   readonly fetchReleased?: boolean;
   readonly dryRun?: boolean;
@@ -151,6 +152,10 @@ export function addRunFlags(command: Command): Command {
       positiveInteger,
     )
     .option('--newest-first', 'begin with the last day of the range and go back in time')
+    .option(
+      '--measure-first',
+      'do one day alone, then tell what the rest will take; by itself before 10 or more days of what was never done here',
+    )
     .option('--dry-run', 'print the plan; no network, no token, nothing written')
     .option('--concurrency <days>', 'days under way at once', daysAtOnce, 2)
     .option('--attach', 'when the same range is running already, follow it instead of ending with code 2');

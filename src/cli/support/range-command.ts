@@ -71,6 +71,7 @@ export function backfillCommand(context: CliContext, given: RangeCommandFlags, o
     dryRun: given.dryRun ?? false,
     attach: given.attach ?? false,
     checkSpace: given.spaceCheck,
+    measureFirst: given.measureFirst ?? false,
     output: given,
   };
 }

@@ -16,6 +16,8 @@ export interface PlannedWork {
   readonly uploads: number;
   /** Days under way at once. */
   readonly concurrency: number;
+  /** The known days were done one at a time; absent: as many at once as are planned. */
+  readonly knownAlone?: boolean;
 }
 
 /** Two answers: from the median of the days that are known, and one that nine of ten of them keep. */
@@ -51,13 +53,18 @@ export function estimateWork(work: PlannedWork, history: readonly DayCost[]): Wo
   ];
   const needed = [...seconds, ...bytes].filter(({ days }) => days > 0);
   if (needed.length === 0 || needed.some(({ known }) => known.length === 0)) return null;
-  // Days under way at once share the source's rate, and were measured so: what one takes is divided among them.
   const atOnce = Math.max(1, Math.min(work.concurrency, Math.max(work.downloads, work.builds, work.uploads)));
+  const eachOf = (parts: typeof seconds, share: number): number[] =>
+    parts.map(({ days, known }) => (days === 0 ? 0 : days * quantile(known, share)));
   const total = (parts: typeof seconds, share: number): number =>
-    parts.reduce((sum, { days, known }) => sum + (days === 0 ? 0 : days * quantile(known, share)), 0);
+    eachOf(parts, share).reduce((sum, part) => sum + part, 0);
+  // Days under way at once share the source's rate, and were measured so: what one takes is divided among them. Of days that were
+  // measured alone only different stages go side by side: one download has the whole rate, one build its thread.
+  const longest = (share: number): number => (work.knownAlone === true ? Math.max(...eachOf(seconds, share)) : 0);
+  const wall = (share: number): number => Math.max(total(seconds, share) / atOnce, longest(share));
   return {
     knownDays: history.length,
-    seconds: { median: total(seconds, 0.5) / atOnce, upper: total(seconds, UPPER_SHARE) / atOnce },
+    seconds: { median: wall(0.5), upper: wall(UPPER_SHARE) },
     bytes: { median: total(bytes, 0.5), upper: total(bytes, UPPER_SHARE) },
   };
 }

@@ -5,8 +5,7 @@ import { resultOf } from '../../../src/core/backfill/range-progress.ts';
 import * as range from '../../../src/core/backfill/range-state.ts';
 import type { Stage } from '../../../src/core/backfill/types.ts';
 import { addDays, countDays } from '../../../src/core/time/day.ts';
-import type { DayLine } from '../../../src/ledger/reports.ts';
-import { DAY, LAST, progress, result, totals } from './views.ts';
+import { DAY, LAST, dayLine, progress, result, totals } from './views.ts';
 
 function countersOf(line: string): Record<string, number> {
   return Object.fromEntries([...line.matchAll(/(\w+)=(\d+)(?= )/g)].map(([, name, value]) => [name, Number(value)]));
@@ -101,29 +100,6 @@ describe('the closing line', () => {
     );
   });
 });
-
-function dayLine(changes: Partial<DayLine>): DayLine {
-  return {
-    product: 'reach-all/quicklook',
-    day: DAY,
-    download: null,
-    build: null,
-    upload: null,
-    records: null,
-    availabilityPct: null,
-    downloadBytes: null,
-    downloadSeconds: null,
-    productBytes: null,
-    productPath: null,
-    buildSeconds: null,
-    uploadSeconds: null,
-    destination: null,
-    deliveredKey: null,
-    check: null,
-    checkReason: null,
-    ...changes,
-  } as DayLine;
-}
 
 describe('the table of days', () => {
   test('the latest word of each day, in words; the product where it went', () => {

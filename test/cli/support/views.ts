@@ -2,6 +2,7 @@
 import type { DayActivity } from '../../../src/client.ts';
 import type { RangeProgress, RangeResult } from '../../../src/core/backfill/range-progress.ts';
 import type { RangeTotals } from '../../../src/core/backfill/range-state.ts';
+import type { DayLine } from '../../../src/ledger/reports.ts';
 import { parseDay } from '../../../src/core/time/day.ts';
 
 export const DAY = parseDay('2025-09-01');
@@ -71,4 +72,27 @@ export function result(changes: Partial<RangeResult> = {}): RangeResult {
 
 export function activity(changes: Partial<DayActivity> = {}): DayActivity {
   return { day: DAY, stage: 'download', attempt: 1, heartbeat: null, lastFailure: null, nextTryAt: null, ...changes };
+}
+
+export function dayLine(changes: Partial<DayLine>): DayLine {
+  return {
+    product: 'reach-all/quicklook',
+    day: DAY,
+    download: null,
+    build: null,
+    upload: null,
+    records: null,
+    availabilityPct: null,
+    downloadBytes: null,
+    downloadSeconds: null,
+    productBytes: null,
+    productPath: null,
+    buildSeconds: null,
+    uploadSeconds: null,
+    destination: null,
+    deliveredKey: null,
+    check: null,
+    checkReason: null,
+    ...changes,
+  } as DayLine;
 }

@@ -25,6 +25,18 @@ test('SAFE-14: days that all take the same are estimated exactly, shared among t
   expect(estimateWork({ ...work, downloads: 1, builds: 1, concurrency: 8 }, [DAY])?.seconds.median).toBe(80);
 });
 
+test.for([
+  ['one download after the other has the whole rate', { downloads: 10, builds: 10, uploads: 0, concurrency: 4 }, 600],
+  [
+    'a build that takes longer than a download decides',
+    { downloads: 1, builds: 100, uploads: 0, concurrency: 4 },
+    2_000,
+  ],
+  ['one day at a time has nothing side by side', { downloads: 10, builds: 10, uploads: 0, concurrency: 1 }, 800],
+] as const)('SAFE-14: from a day that was done alone: %s', ([, work, expected]) => {
+  expect(estimateWork({ ...work, knownAlone: true }, [DAY])?.seconds).toEqual({ median: expected, upper: expected });
+});
+
 test('SAFE-14: the upper bound is what nine of ten known days keep', () => {
   const history = Array.from({ length: 11 }, (_none, index) => ({ ...DAY, downloadSeconds: 10 * index }));
   const { seconds } = estimateWork({ downloads: 2, builds: 0, uploads: 0, concurrency: 1 }, history)!;
