@@ -44,6 +44,9 @@ export type StartOutcome =
   | { readonly started: true; readonly handle: RangeHandle }
   | { readonly started: false; readonly handle: RangeHandle };
 
+/** Long enough to put the files of a day aside, or to deliver one. */
+const HELD_AT_MOST = '10 minutes';
+
 /** A poller that has not been seen for this long is gone: twice the server's long poll. */
 const POLLER_FRESH_MS = 130_000;
 
@@ -97,6 +100,31 @@ export class ReachbackClient {
       throw new PipelineError('config_invalid', `The store ${target.store} is being written already (${workflowId}).`, {
         hint: 'One writer per store: wait until it has finished, then repeat the command.',
       });
+    }
+  }
+
+  /**
+   * Keeps a day from being worked at: its workflow's id is taken by one that no worker does. Ranges that want the day meanwhile
+   * wait for it, as for another range that does it.
+   *
+   * @returns gives the day back; null when somebody works at it
+   */
+  async holdDay(workspace: string, product: ProductSlug, day: Day): Promise<(() => Promise<void>) | null> {
+    try {
+      const handle = await this.temporal.workflow.start('processDay', {
+        workflowId: dayWorkflowId(workspace, product, day),
+        taskQueue: `${taskQueues(workspace).main}-held`,
+        args: [],
+        workflowIdConflictPolicy: 'FAIL',
+        workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+        // Should its holder be killed.
+        workflowExecutionTimeout: HELD_AT_MOST,
+        staticSummary: `${product} ${day}: held by reachback repair`,
+      });
+      return () => handle.terminate('given back by reachback repair').then(() => undefined);
+    } catch (error) {
+      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+      return null;
     }
   }
 

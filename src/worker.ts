@@ -18,14 +18,16 @@ import { ERROR_KINDS, PipelineError } from './core/errors.ts';
 import type { ProductSlug } from './core/product.ts';
 import type { RateConfig } from './core/rate/config.ts';
 import type { Secret } from './core/secret.ts';
-import { dayOfMs } from './core/time/day.ts';
+import { DAY_MS, dayOfMs } from './core/time/day.ts';
 import { VERSION } from './core/version.ts';
 import { loadWorkflowBundle } from './embedded/workflow-bundle.ts';
-import { createGate, createMachineStore } from './gate/index.ts';
-import type { GateStore } from './gate/index.ts';
+import { createGate, createMachineStore, openToHosts } from './gate/index.ts';
+import type { Gate } from './gate/index.ts';
 import type { Alert } from './core/report/alert-text.ts';
 import type { AlertStore } from './ledger/alerts.ts';
+import { ledgerAddress } from './ledger/address.ts';
 import { openLedger } from './ledger/index.ts';
+import type { TelemetryExporter } from './ledger/telemetry-csv.ts';
 import { HISTOGRAM_BUCKETS, measureActivities, measureGate, showGate } from './metrics.ts';
 import { createNotifier } from './notify/notifier.ts';
 import type { Notifier } from './notify/notifier.ts';
@@ -34,6 +36,7 @@ import { removeLeftovers } from './storage/atomic-file.ts';
 import { parseDestination } from './storage/destination.ts';
 import type { Destination } from './storage/destination.ts';
 import type { S3Settings } from './storage/s3/settings.ts';
+import type { Turn } from './storage/lock.ts';
 import { Staging } from './storage/staging.ts';
 import type { Workspace } from './storage/workspace.ts';
 
@@ -63,6 +66,8 @@ export interface WorkerSettings {
     readonly uri: string;
     /** Of a builder without the folder: for days under way. */ readonly scratch?: string;
   };
+  /** Whose turn it is to write the telemetry CSV, where several workers download; absent for a worker that alone may. */
+  readonly telemetryTurn?: Turn;
   /** Where operators are told of failures; null for nowhere. */
   readonly slackWebhook: Secret | null;
   /** The product that `commandLine` backfills; null for a worker that does whatever comes. */
@@ -218,24 +223,23 @@ async function openResources(
 ): Promise<{ deps: ActivityDependencies; close(): Promise<void> }> {
   const { workspace, role } = settings;
   const staging = await openStaging(settings);
-  // Only where nobody else may be writing.
   if (role !== 'build') {
-    await Promise.all([workspace.downloads, workspace.products].map((folder) => removeLeftovers(folder)));
+    // What others may be writing is no leftover yet.
+    const olderThanMs = role === 'download' ? DAY_MS : 0;
+    await Promise.all([workspace.downloads, workspace.products].map((folder) => removeLeftovers(folder, olderThanMs)));
   }
   const { ledger, telemetry: exporter } = await openLedger({
     workspace,
     url: settings.ledgerUrl,
     onNotice: (notice) => log.warn(notice),
   });
-  // The file has one writer, the holder of the workspace's lock; it writes what builders elsewhere noted with its own next row.
-  const telemetry = role === 'build' ? { flush: () => Promise.resolve() } : exporter;
+  const telemetry = telemetryOf(settings, exporter);
   // A telemetry file that cannot be carried on is refused before any work.
   await telemetry.flush();
   const { udlBaseUrl: baseUrl, token, threads, requestTimeoutMs } = settings;
   const source = token === null ? null : createUdlSource({ baseUrl, token, threads, requestTimeoutMs });
   const meter = Runtime.instance().metricMeter;
-  const store = token && { store: gateStore(settings, token, log) };
-  const gate = measureGate(createGate({ config: settings.pacing, ...store }), meter);
+  const gate = measureGate(token ? gateOf(settings, token, log) : createGate({ config: settings.pacing }), meter);
   const endShow = source ? showGate(gate, meter) : () => undefined;
   const today = (): string => dayOfMs(Date.now());
   const destinations = rememberDestinations(settings.s3);
@@ -265,6 +269,17 @@ async function openResources(
       await telemetry.flush();
       await notifier?.close();
       await ledger.close();
+    },
+  };
+}
+
+/** The file has one writer at a time, the holder of the workspace's lock; it writes what others noted with its own next row. */
+function telemetryOf({ role, telemetryTurn }: WorkerSettings, exporter: TelemetryExporter): TelemetryExporter {
+  if (role === 'build') return { flush: () => Promise.resolve() };
+  if (!telemetryTurn) return exporter;
+  return {
+    async flush() {
+      if (await telemetryTurn.isOurs()) await exporter.flush();
     },
   };
 }
@@ -317,21 +332,25 @@ function commandAfter({ product, phase }: Alert, { commandLine, commandOfProduct
   return retries ? commandLine : `${commandLine} --retry-failed`;
 }
 
-function gateStore(
-  { stateHome, commandLine, workspace, udlBaseUrl, pacing }: WorkerSettings,
-  token: Secret,
+/** With a ledger in a database hosts share the gate there; else it is this machine's. */
+function gateOf(
+  { stateHome, commandLine, workspace, udlBaseUrl, pacing, ledgerUrl }: WorkerSettings,
+  credential: Secret,
   log: Logger,
-): GateStore {
-  return createMachineStore({
+): Gate {
+  const machine = {
     stateHome,
     origin: new URL(udlBaseUrl).origin,
-    credential: token,
+    credential,
     command: commandLine,
     workspace: workspace.root,
     initialRate: pacing.initialRate,
     pointer: workspace.gateFile,
-    onNotice: (notice) => log.warn(notice),
-  });
+    onNotice: (notice: string) => log.warn(notice),
+  };
+  const ledger = ledgerAddress(ledgerUrl, workspace.ledgerPath);
+  if (ledger.kind === 'postgres') return openToHosts(ledger, machine, pacing);
+  return createGate({ config: pacing, store: createMachineStore(machine) });
 }
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {

@@ -64,7 +64,7 @@ export async function downloadWindow(
       await tellOfPause(dayAttempt.range, gate);
       throw error;
     } finally {
-      gate.keep();
+      await gate.keep();
     }
   }, silence);
 }

@@ -61,7 +61,7 @@ export function createActivities(deps: ActivityDependencies): Activities {
           deps.log.warn({ incident }, `the incident stays open: ${error.message}`);
           return;
         }
-        deps.gate.closeIncident(incident);
+        await deps.gate.closeIncident(incident);
       }),
   };
 }

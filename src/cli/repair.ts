@@ -3,7 +3,6 @@ import { dirname, join } from 'node:path';
 import type { Command } from 'commander';
 import { parseProductSlug } from '../core/product.ts';
 import { backupFile } from '../storage/backup.ts';
-import { readEmbeddedInfo } from '../storage/embedded-file.ts';
 import { manifestPath } from '../storage/manifest.ts';
 import { openWorkspace } from '../storage/workspace.ts';
 import { runBackfill } from './support/backfill.ts';
@@ -14,8 +13,9 @@ import type { ExitCode } from './support/exit-codes.ts';
 import * as flags from './support/flags.ts';
 import { readLedger } from './support/read-ledger.ts';
 import { planRepair } from './support/repair-plan.ts';
+import { beside } from './support/beside.ts';
 import type { RepairPlan, RepairRun } from './support/repair-plan.ts';
-import { lockWorker } from './support/session.ts';
+import { verifyFile } from './support/verification.ts';
 import type { Finding } from './support/verification.ts';
 import { addVerifyFlags, verificationText, verifyWorkspace, withDestinations } from './verify.ts';
 import type { VerifyFlags } from './verify.ts';
@@ -50,13 +50,14 @@ async function repair(context: CliContext, given: Flags, pacingGiven: readonly s
     if (given.json === true) context.print(JSON.stringify({ ...found, plan }));
     return found.findings.length === 0 ? EXIT.ok : EXIT.failed;
   }
-  await putAside(context, given, plan.aside);
-  for (const run of plan.runs) {
+  const busy = await putAside(context, given, plan.aside);
+  const free = found.findings.filter((finding) => !busy.has(dayOf(finding)));
+  for (const run of planRepair(free, files).runs) {
     tell(`${run.first}..${run.last} ${run.product}: ${run.mode}`);
     const code = await runBackfill(context, { ...backfillOf(context, given, run), pacingGiven });
-    if (code !== EXIT.ok && code !== EXIT.failed) return code;
+    if (GIVES_UP.includes(code)) return code;
   }
-  for (const upload of plan.uploads) tell(await deliverAgain(context, given, upload));
+  await deliverAllAgain(context, given, plan.uploads, tell);
   const after = await verifyWorkspace(context, given);
   tell(verificationText(after));
   if (given.json === true) context.print(JSON.stringify({ before: found, plan, after }));
@@ -73,23 +74,70 @@ function planText({ aside, runs, uploads, unreadable }: RepairPlan): string {
   return lines.length === 0 ? 'Nothing to repair.' : lines.join('\n');
 }
 
-/** Under the lock of the workspace's worker, when no worker of another process is at work there: that one may hold it. */
-async function putAside(context: CliContext, { workspace: dir }: Flags, files: readonly Finding[]): Promise<void> {
-  if (files.length === 0) return;
-  const workspace = await openWorkspace({ dir, cwd: context.cwd });
-  const served = context.environment.externalTemporal || (await readEmbeddedInfo(workspace))?.shared === true;
-  const lock = served ? null : await lockWorker(workspace, context.commandLine);
-  try {
-    for (const { where } of files) {
+/** What ends a repair at once; a day that cannot be made again is told at the end. */
+const GIVES_UP: readonly ExitCode[] = [EXIT.sourceAborted, EXIT.interrupted, EXIT.terminated];
+
+/**
+ * Puts aside what still is other than recorded, a day at a time, while nobody works at that day.
+ *
+ * @returns the days that were left alone, as `dayOf` names them
+ */
+async function putAside(context: CliContext, given: Flags, files: readonly Finding[]): Promise<Set<string>> {
+  const busy = new Set<string>();
+  if (files.length === 0) return busy;
+  const workspace = await openWorkspace({ dir: given.workspace, cwd: context.cwd });
+  await beside(context, given, async (alone) => {
+    for (const found of files) {
+      const { product, day, where } = found;
       const root = where.startsWith(`${workspace.products}/`) ? workspace.backups : join(dirname(where), '_backup');
-      const backup = await backupFile(where, root);
-      await rm(where);
-      await rm(manifestPath(where), { force: true });
-      context.remark(`put aside: ${backup}`);
+      if (await alone(product, day, () => putOneAside(context, given, found, root))) continue;
+      if (!busy.has(dayOf(found))) context.remark(leftAlone(found));
+      busy.add(dayOf(found));
     }
-  } finally {
-    lock?.release();
-  }
+  });
+  return busy;
+}
+
+async function putOneAside(
+  context: CliContext,
+  given: Flags,
+  { product, day, where }: Finding,
+  root: string,
+): Promise<void> {
+  // Its day may have been made again since it was looked at.
+  const scope = { product, first: day, last: day };
+  const known = await readLedger(context, given.workspace, (ledger) => ledger.presentFiles(scope));
+  const file = known.find(({ path }) => path === where);
+  const still = file && (await verifyFile(file));
+  if (!still || still.problem === 'missing') return;
+  const backup = await backupFile(where, root);
+  await rm(where);
+  await rm(manifestPath(where), { force: true });
+  context.remark(`put aside: ${backup}`);
+}
+
+async function deliverAllAgain(
+  context: CliContext,
+  given: Flags,
+  uploads: readonly Finding[],
+  tell: (text: string) => void,
+): Promise<void> {
+  if (uploads.length === 0) return;
+  await beside(context, given, async (alone) => {
+    for (const upload of uploads) {
+      const { product, day } = upload;
+      const isDone = await alone(product, day, async () => tell(await deliverAgain(context, given, upload)));
+      if (!isDone) tell(leftAlone(upload));
+    }
+  });
+}
+
+function dayOf({ product, day }: Finding): string {
+  return `${product} ${day}`;
+}
+
+function leftAlone({ product, day }: Finding): string {
+  return `${day} ${product} is being worked at: left alone. When that has ended: reachback repair`;
 }
 
 function backfillOf(context: CliContext, given: Flags, { product, first, last, mode, profile }: RepairRun) {

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { RangeProgress } from '../core/backfill/range-progress.ts';
 import { estimatedMinutesLeft } from '../core/report/range-details.ts';
-import { readGateReport } from '../gate/index.ts';
+import { isPipelineError } from '../core/errors.ts';
 import type { GateReport } from '../gate/index.ts';
 import { openLedgerIfAny } from '../ledger/index.ts';
 import type { CheckCount, FailureRow, StateCount } from '../ledger/reports.ts';
@@ -16,7 +16,7 @@ import type { ExitCode } from './support/exit-codes.ts';
 import { formatSeconds, formatTable } from './support/format.ts';
 import { summarize, summaryLines } from './support/ledger-summary.ts';
 import type { LedgerSummary } from './support/ledger-summary.ts';
-import { gateLines } from './support/gate-lines.ts';
+import { gateLines, gateReportOf } from './support/gate-lines.ts';
 import { openClientSession } from './support/session.ts';
 
 interface Status {
@@ -33,6 +33,8 @@ interface Status {
   readonly checks: readonly CheckCount[];
   /** The gate that the workspace used last; null when it used none on this machine. */
   readonly gate: GateReport | null;
+  /** Why the ledger, and the gate with it, could not be read; null when they were. */
+  readonly away: string | null;
 }
 
 /** `reachback status`: what runs, what is done, what failed, and the next command. Writes nothing. */
@@ -45,17 +47,32 @@ export function addStatusCommand(program: Command, context: CliContext, end: (co
     .option('--json', 'print as JSON')
     .action(async (given: { workspace: string; json?: boolean }) => {
       const located = await locateWorkspace({ dir: given.workspace, cwd: context.cwd });
-      const gate = await readGateReport(located.gateFile);
-      const status = { ...(await readLedger(context, located)), ...(await readRanges(context, located)), gate };
+      const status = { ...(await readWhatIsKept(context, located)), ...(await readRanges(context, located)) };
       context.print(given.json === true ? JSON.stringify(status) : statusText(status));
-      end(EXIT.ok);
+      end(status.away === null ? EXIT.ok : EXIT.failed);
     });
+}
+
+/** Ledger and gate. A database that is away keeps nobody from seeing what runs. */
+async function readWhatIsKept(
+  context: CliContext,
+  located: LocatedWorkspace,
+): Promise<Omit<Status, 'ranges' | 'uiUrl'>> {
+  try {
+    const kept = await readLedger(context, located);
+    return { ...kept, gate: await gateReportOf(context, located), away: null };
+  } catch (error) {
+    if (!isPipelineError(error, 'ledger_unavailable')) throw error;
+    const { root: workspace, name } = located;
+    const nothing = { states: [], failures: [], checks: [], summary: null, gate: null };
+    return { workspace, name, ...nothing, away: error.message };
+  }
 }
 
 async function readLedger(
   { environment }: CliContext,
   located: LocatedWorkspace,
-): Promise<Omit<Status, 'ranges' | 'uiUrl' | 'gate'>> {
+): Promise<Omit<Status, 'ranges' | 'uiUrl' | 'gate' | 'away'>> {
   const { root: workspace, name } = located;
   const ledger = await openLedgerIfAny(located, { url: environment.ledgerUrl });
   if (ledger === null) return { workspace, name, states: [], failures: [], checks: [], summary: null };
@@ -94,6 +111,7 @@ export function statusText(status: Status): string {
   if (status.uiUrl) lines.push(`Web UI ${status.uiUrl}`);
   lines.push('', ...rangeLines(status), '');
   if (status.gate) lines.push(...gateLines(status.gate, status.name), '');
+  if (status.away !== null) return [...lines, ...awayLines(status.away)].join('\n');
   if (status.states.length === 0)
     lines.push('The ledger holds no day yet. Start with: reachback run --start-date … --end-date …');
   else {
@@ -128,6 +146,15 @@ export function statusText(status: Status): string {
     );
   }
   return lines.join('\n');
+}
+
+/** What it means that the database does not answer. */
+function awayLines(why: string): string[] {
+  return [
+    why,
+    '  No request leaves while it is away, and nothing is lost: days under way go on by themselves when it answers again.',
+    '  → check that the database of REACHBACK_LEDGER_URL runs and can be reached',
+  ];
 }
 
 function timeLeft(progress: RangeProgress): string {

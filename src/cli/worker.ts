@@ -8,7 +8,8 @@ import { PipelineError } from '../core/errors.ts';
 import { serveHealth } from '../health.ts';
 import { ledgerAddress } from '../ledger/address.ts';
 import { readEmbeddedInfo } from '../storage/embedded-file.ts';
-import type { HeldLock } from '../storage/lock.ts';
+import { createTurn } from '../storage/lock.ts';
+import type { HeldLock, Turn } from '../storage/lock.ts';
 import { openWorkspace } from '../storage/workspace.ts';
 import type { Workspace } from '../storage/workspace.ts';
 import { installRuntime, startWorker } from '../worker.ts';
@@ -23,7 +24,7 @@ import { addAwsRegionFlag } from './support/delivery-flags.ts';
 import * as flags from './support/flags.ts';
 import { listenForInterrupts } from './support/interrupts.ts';
 import type { Interrupts } from './support/interrupts.ts';
-import { lockWorker, workerSettings } from './support/session.ts';
+import { lockWorker, workerLock, workerSettings } from './support/session.ts';
 import { findToken } from './support/token.ts';
 import { connectExternal, connectLocal } from './support/temporal.ts';
 
@@ -59,7 +60,7 @@ export function addWorkerCommand(program: Command, context: CliContext, end: (co
     .addOption(
       new Option(
         '--role <role>',
-        'all; or download (everything but builds, one for a workspace) and build (builds alone, any number, on any host); the ledger is in PostgreSQL then',
+        'all; or download (everything but builds, on hosts that see the folder) and build (builds alone, on any host), any number of both; the ledger is in PostgreSQL then',
       )
         .choices(WORKER_ROLES)
         .default('all'),
@@ -83,13 +84,13 @@ export function addWorkerCommand(program: Command, context: CliContext, end: (co
   flags.addWatchFlags(command);
   flags.addOutputFlags(command);
   command.action(async (given: Flags) => {
-    const { workspace, staging, lock } = await openPlace(context, given);
+    const place = await openPlace(context, given);
     const interrupts = listenForInterrupts(() => context.remark('Stopping; work under way is handed over.'));
     try {
-      await work(context, given, workspace, staging, interrupts);
+      await work(context, given, place, interrupts);
     } finally {
       interrupts.dispose();
-      lock?.release();
+      place.lock?.release();
     }
     end(EXIT.ok);
   });
@@ -99,7 +100,7 @@ export function addWorkerCommand(program: Command, context: CliContext, end: (co
 interface Place {
   readonly workspace: Workspace;
   readonly staging: WorkerSettings['staging'];
-  readonly lock: HeldLock | null;
+  readonly lock: HeldLock | Turn | null;
 }
 
 async function openPlace(context: CliContext, given: Flags): Promise<Place> {
@@ -117,16 +118,17 @@ async function openPlace(context: CliContext, given: Flags): Promise<Place> {
   const workspace = await openWorkspace({ dir: given.workspace, cwd });
   const isStaged = stagedAt !== null && role !== 'build';
   if (isStaged || role !== 'all') requireSharedLedger(context, role, workspace.root, workspace.ledgerPath);
-  // A builder writes no file that another worker writes: the engine gives each build to one of them.
+  const staged = isStaged ? { uri: stagedAt } : undefined;
+  // The engine gives each stage of a day to one worker; of several that download, one at a time writes the telemetry.
+  if (role === 'download') return { workspace, staging: staged, lock: createTurn(workerLock(workspace, commandLine)) };
   const lock = role === 'build' ? null : await lockWorker(workspace, commandLine);
-  return { workspace, staging: isStaged ? { uri: stagedAt } : undefined, lock };
+  return { workspace, staging: staged, lock };
 }
 
 async function work(
   context: CliContext,
   given: Flags,
-  workspace: Workspace,
-  staging: WorkerSettings['staging'],
+  { workspace, staging, lock }: Place,
   interrupts: Interrupts,
 ): Promise<void> {
   const { environment } = context;
@@ -142,7 +144,8 @@ async function work(
   const own = { builds, role, awsRegion, ...(staging && { staging }) };
   const parts = { environment, token, pacing: flags.pacingOf(given, environment), ...own };
   try {
-    const settings = workerSettings(workspace, namespace, parts, context.commandLine);
+    const turn = lock && 'isOurs' in lock ? { telemetryTurn: lock } : {};
+    const settings = { ...workerSettings(workspace, namespace, parts, context.commandLine), ...turn };
     const worker = await startWorker(connection, settings, log);
     interrupts.signal.addEventListener('abort', () => void worker.stop().catch(() => undefined));
     if (interrupts.signal.aborted) await worker.stop();

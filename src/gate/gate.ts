@@ -1,27 +1,23 @@
-import { CLOSED_BREAKER, adaptBreaker, closeIncident, failPass, trip } from '../core/rate/breaker.ts';
+import { CLOSED_BREAKER, failPass, trip } from '../core/rate/breaker.ts';
 import type { BreakerContext } from '../core/rate/breaker.ts';
 import { checkRateConfig } from '../core/rate/config.ts';
 import type { GivenRateConfig, RateConfig } from '../core/rate/config.ts';
-import {
-  LONGEST_COOLDOWN_MS,
-  MOST_COOLDOWNS_IN_A_ROW,
-  NO_COOLDOWN,
-  adaptCooldown,
-  endCooldown,
-  isTooLong,
-} from '../core/rate/cooldown.ts';
+import { LONGEST_COOLDOWN_MS, NO_COOLDOWN } from '../core/rate/cooldown.ts';
+import { judge, resumeFrom } from '../core/rate/judge.ts';
 import type { RequestOutcome } from '../core/rate/outcome.ts';
-import { adaptPace, grantPermit, initialPace, nextPermitMs } from '../core/rate/pace.ts';
+import { grantPermit, initialPace, nextPermitMs } from '../core/rate/pace.ts';
 import { mustKeep, restore } from '../core/rate/restore.ts';
 import type { RateState } from '../core/rate/restore.ts';
-import { parseRetryAfter } from '../core/rate/retry-after.ts';
 import type { PipelineError } from '../core/errors.ts';
 import { systemClock } from './clock.ts';
 import type { Clock } from './clock.ts';
 import { Keeper } from './keeper.ts';
+import { createPermit, incidentId } from './outcome.ts';
 import { ReceiptBook } from './receipt.ts';
 import { refuse } from './refusal.ts';
-import type { Gate, GateRun, GateSnapshot, GateStore, PauseHeaders, Permit, ReleaseOutcome } from './types.ts';
+import type { Gate, GateRun, GateSnapshot, GateStore, Permit } from './types.ts';
+import { NOBODY, WaitingLine } from './waiting-line.ts';
+import type { Asker } from './waiting-line.ts';
 
 interface GateOptions {
   /** Checked and completed by `checkRateConfig`. */
@@ -43,18 +39,7 @@ export function createGate(options: GateOptions = {}): Gate {
   );
 }
 
-interface Waiter {
-  readonly run: GateRun | null;
-  /** Of whom it waits for; a lower one goes first. */
-  readonly place: number;
-  readonly grant: (permit: Permit) => void;
-  readonly reject: (error: Error) => void;
-}
-
-/**
- * Waiters are served by `#pump`, which runs whenever something may have changed: by place, at one place first come, first
- * served. Two days that took turns would be complete at the same time, and nothing would be left to fetch while they are built.
- */
+/** Waiters are served by `#pump`, which runs whenever something may have changed. */
 class SharedGate implements Gate {
   readonly config: RateConfig;
   readonly #clock: Clock;
@@ -62,12 +47,11 @@ class SharedGate implements Gate {
   readonly #store: GateStore | null;
   readonly #keeper: Keeper | null;
   readonly #book = new ReceiptBook();
-  readonly #queue: Waiter[] = [];
+  readonly #queue = new WaitingLine(() => this.#pump());
   #state: RateState;
   #use: 'new' | 'open' | 'closed';
   #opening: Promise<void> | null = null;
   #inFlight = 0;
-  #places = 0;
   #hasSucceeded = false;
   #stopTimer: (() => void) | null = null;
 
@@ -96,21 +80,21 @@ class SharedGate implements Gate {
     const wasOpen = this.#use === 'open';
     this.#use = 'closed';
     this.#stopTimer?.();
-    for (const waiter of this.#queue.splice(0)) waiter.reject(new Error('The gate is closed.'));
-    if (wasOpen) this.keep();
+    for (const waiter of this.#queue.dismiss()) waiter.reject(new Error('The gate is closed.'));
+    if (wasOpen) await this.keep();
     await this.#store?.close();
   }
 
-  keep(): void {
+  keep(): Promise<void> {
     const nowMs = this.#clock.now();
-    this.#keeper?.keep({ ...this.#state, receipts: this.#book.receipts(nowMs) }, nowMs);
+    return this.#keeper?.keep({ ...this.#state, receipts: this.#book.receipts(nowMs) }, nowMs) ?? Promise.resolve();
   }
 
   forRun(run: GateRun): Gate {
-    const place = (this.#places += 1);
+    const asker = this.#queue.askerOf(run);
     return {
       config: this.config,
-      acquire: (signal) => this.#acquire(run, place, signal),
+      acquire: (signal) => this.#acquire(asker, signal),
       snapshot: () => this.#snapshot(run),
       open: () => this.open(),
       close: () => this.close(),
@@ -123,52 +107,20 @@ class SharedGate implements Gate {
   }
 
   acquire(signal?: AbortSignal): Promise<Permit> {
-    return this.#acquire(null, 0, signal);
+    return this.#acquire(NOBODY, signal);
   }
 
-  #acquire(run: GateRun | null, place: number, signal?: AbortSignal): Promise<Permit> {
-    return new Promise((resolve, reject) => {
-      if (signal?.aborted) {
-        reject(signal.reason as Error);
-        return;
-      }
-      const settle = (): void => signal?.removeEventListener('abort', onAbort);
-      const waiter: Waiter = {
-        run,
-        place,
-        grant: (permit) => {
-          settle();
-          resolve(permit);
-        },
-        reject: (error) => {
-          settle();
-          reject(error);
-        },
-      };
-      const onAbort = (): void => {
-        this.#queue.splice(this.#queue.indexOf(waiter), 1);
-        reject(signal?.reason as Error);
-        this.#pump();
-      };
-      signal?.addEventListener('abort', onAbort, { once: true });
-      const behind = this.#queue.findLastIndex((other) => other.place <= place);
-      this.#queue.splice(behind + 1, 0, waiter);
+  #acquire(asker: Asker, signal?: AbortSignal): Promise<Permit> {
+    return this.#queue.join(asker, signal, (waiter) => {
       // What could not be kept is tried again first: a pause that a restart would forget must not be followed by a request.
-      if (this.#keeper?.problem) this.keep();
+      if (this.#keeper?.problem) void this.keep();
       if (this.#use === 'open') this.#pump();
       else
         this.open().then(
           () => this.#pump(),
-          (error: Error) => this.#turnAway(waiter, error),
+          (error: Error) => this.#queue.turnAway(waiter, error),
         );
     });
-  }
-
-  #turnAway(waiter: Waiter, error: Error): void {
-    const index = this.#queue.indexOf(waiter);
-    if (index === -1) return;
-    this.#queue.splice(index, 1);
-    waiter.reject(error);
   }
 
   /** Takes the right to ask, and the kept state with it. */
@@ -186,7 +138,7 @@ class SharedGate implements Gate {
       }
     }
     this.#use = 'open';
-    this.keep();
+    await this.keep();
   }
 
   refusal(): PipelineError | null {
@@ -218,15 +170,10 @@ class SharedGate implements Gate {
     if (breaker !== this.#state.breaker) this.#setState({ ...this.#state, breaker });
   }
 
-  closeIncident(id: string): boolean {
-    const { cooldown, breaker: former } = this.#state;
-    const breaker = closeIncident(former, id);
-    const closed = breaker !== former;
-    // A pause that an operator was asked about ends with the answer: the probe says whether the source still wants it.
-    const isAnswered = former.incident?.reason === 'rate_limited_too_long' && isTooLong(cooldown);
-    const next = isAnswered ? endCooldown(cooldown, this.#clock.now()) : cooldown;
-    if (closed) this.#setState({ ...this.#state, cooldown: next, breaker });
-    return closed;
+  closeIncident(id: string): Promise<boolean> {
+    const next = resumeFrom(this.#state, id, this.#clock.now());
+    if (next) this.#setState(next);
+    return Promise.resolve(next !== null);
   }
 
   /** Gives permits as long as rules allow, then arranges to be called again when time alone will allow the next. */
@@ -252,80 +199,47 @@ class SharedGate implements Gate {
       }
       this.#grant(nowMs);
     }
-    this.#book.heldBack(heldBack ? [...new Set(this.#queue.map(({ run }) => run))] : [], this.#clock.now());
+    this.#book.heldBack(heldBack ? this.#queue.runs : [], this.#clock.now());
   }
 
   /** Sends all who wait away. Each gets an error of its own: stacks and causes must not be shared between days. */
   #sendAll(refusal: PipelineError): void {
     const nowMs = this.#clock.now();
-    for (const { run, reject } of this.#queue.splice(0)) {
+    for (const { run, reject } of this.#queue.dismiss()) {
       if (refusal.kind === 'rate_limited') this.#book.sentAway(run, this.#state.cooldown.untilMs, nowMs);
       reject(this.refusal() ?? refusal);
     }
   }
 
   #grant(nowMs: number): void {
-    const waiter = this.#queue.shift();
+    const waiter = this.#queue.next();
     if (!waiter) return;
     this.#inFlight += 1;
     this.#book.permit(waiter.run, nowMs);
     this.#state = { ...this.#state, pace: grantPermit(this.#state.pace, nowMs) };
-    if (this.#keeper?.isDue(nowMs)) this.keep();
+    if (this.#keeper?.isDue(nowMs)) void this.keep();
     waiter.grant(this.#permit(waiter.run, nowMs));
   }
 
   #permit(run: GateRun | null, startedMs: number): Permit {
-    let reported = false;
-    let released = false;
-    const report429 = (headers: PauseHeaders): void => {
-      if (reported || released) return;
-      reported = true;
-      this.#book.rateLimited(run, this.#clock.now());
-      this.#apply({ kind: 'rate_limited', retryAfterMs: this.#retryAfterMs(headers) }, startedMs);
-    };
-    return {
-      report429,
-      release: (outcome) => {
-        if (released) return;
-        if (outcome.kind === 'rate_limited') report429(outcome.headers);
-        if (outcome.kind === 'unsent') this.#book.unsent(run, startedMs, this.#clock.now());
-        released = true;
-        this.#inFlight -= 1;
-        if (reported) this.#pump();
-        else this.#apply(this.#readHeaders(outcome), startedMs);
+    return createPermit({
+      now: () => this.#clock.now(),
+      on429: (outcome) => {
+        this.#book.rateLimited(run, this.#clock.now());
+        this.#apply(outcome, startedMs);
       },
-    };
-  }
-
-  #readHeaders(outcome: ReleaseOutcome): RequestOutcome {
-    if (outcome.kind === 'rate_limited') {
-      return { kind: 'rate_limited', retryAfterMs: this.#retryAfterMs(outcome.headers) };
-    }
-    if (outcome.kind === 'failure') {
-      const retryAfterMs = outcome.headers === null ? null : this.#retryAfterMs(outcome.headers);
-      return { kind: 'failure', penalty: outcome.penalty, retryAfterMs };
-    }
-    if (outcome.kind === 'unsent') return { kind: 'cancelled' };
-    return outcome.kind === 'auth_rejected' ? outcome : { kind: outcome.kind };
-  }
-
-  #retryAfterMs({ retryAfter, date }: PauseHeaders): number | null {
-    return parseRetryAfter(retryAfter, date, this.#clock.now());
+      onUnsent: () => this.#book.unsent(run, startedMs, this.#clock.now()),
+      onReleased: (outcome) => {
+        this.#inFlight -= 1;
+        if (outcome) this.#apply(outcome, startedMs);
+        else this.#pump();
+      },
+    });
   }
 
   #apply(outcome: RequestOutcome, startedMs: number): void {
-    const context: BreakerContext = { startedMs, ...this.#breakerContext() };
-    const { nowMs } = context;
     this.#hasSucceeded ||= outcome.kind === 'success';
-    const pace = adaptPace(this.#state.pace, outcome, this.config);
-    const cooldown = adaptCooldown(this.#state.cooldown, outcome, startedMs, nowMs);
-    let breaker = adaptBreaker(this.#state.breaker, outcome, context);
-    const tooLong = cooldown.untilMs - nowMs > LONGEST_COOLDOWN_MS || cooldown.inARow >= MOST_COOLDOWNS_IN_A_ROW;
-    if (tooLong && (outcome.kind === 'rate_limited' || outcome.kind === 'failure')) {
-      const why = `${cooldown.why}; pause ${cooldown.inARow} in a row, until ${new Date(cooldown.untilMs).toISOString()}`;
-      breaker = trip(breaker, 'rate_limited_too_long', why, context);
-    }
-    this.#setState({ pace, cooldown, breaker });
+    this.#setState(judge(this.#state, outcome, { startedMs, ...this.#breakerContext() }, this.config));
   }
 
   #breakerContext(): Omit<BreakerContext, 'startedMs'> {
@@ -337,15 +251,7 @@ class SharedGate implements Gate {
   #setState(state: RateState): void {
     const urgent = mustKeep(this.#state, state);
     this.#state = state;
-    if (urgent) this.keep();
+    if (urgent) void this.keep();
     this.#pump();
   }
-}
-
-/** `20250901T120000-3fa2`: when, and four hexadecimal digits against a second one in the same second. */
-function incidentId(nowMs: number, random: number): string {
-  const stamp = new Date(nowMs).toISOString().slice(0, 19).replaceAll(/[-:]/g, '');
-  return `${stamp}-${Math.floor(random * 0x10000)
-    .toString(16)
-    .padStart(4, '0')}`;
 }

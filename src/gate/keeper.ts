@@ -31,16 +31,17 @@ export class Keeper {
     return nowMs - this.#keptMs >= KEEP_EVERY_MS;
   }
 
-  /** Never throws: a failure is the `problem` until a later call succeeds. */
-  keep(state: GateState, nowMs: number): void {
+  /** Never rejects: a failure is the `problem` until a later call succeeds. Done at once where the store takes no time. */
+  keep(state: GateState, nowMs: number): Promise<void> {
     this.#keptMs = nowMs;
     try {
       const saving = this.#store.save(state, nowMs);
       this.#problem = null;
-      if (saving) void this.#settle(saving);
+      if (saving) return this.#settle(saving);
     } catch (error) {
       this.#problem = problemOf(error);
     }
+    return Promise.resolve();
   }
 
   async #settle(saving: Promise<void>): Promise<void> {

@@ -1,17 +1,16 @@
 /** The gate of this machine: its lock, held by the kernel for one process, and its state file. */
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CLOSED_BREAKER } from '../core/rate/breaker.ts';
-import { acquireLock, inspectLock } from '../storage/lock.ts';
-import type { HeldLock, LockHolder } from '../storage/lock.ts';
+import { acquireLock } from '../storage/lock.ts';
+import type { HeldLock } from '../storage/lock.ts';
 import { writeFileAtomically } from '../storage/atomic-file.ts';
 import { PRIVATE_FILE, gateFolder } from './place.ts';
 import type { GateIdentity } from './place.ts';
-import { StateFile, readStateFile } from './state-file.ts';
-import type { GateState, GateStore, KeptGateState, Receipts } from './types.ts';
+import { StateFile } from './state-file.ts';
+import type { GateState, GateStore, KeptGateState } from './types.ts';
 
-const LOCK_NAME = 'lock.db';
-const STATE_NAME = 'state.db';
+export const LOCK_NAME = 'lock.db';
+export const STATE_NAME = 'state.db';
 
 /** Pause after a state that was lost: it may have held one. As long as our own after a 429 without a time. */
 const PAUSE_AFTER_LOSS_MS = 30_000;
@@ -24,6 +23,8 @@ export interface MachineStoreOptions extends GateIdentity {
   readonly workspace: string;
   /** Rate to begin with when a damaged state was lost, requests per second. */
   readonly initialRate: number;
+  /** Whether workers whose gate is in a database use it together; only gates of the machine alone are kept out then. */
+  readonly shared?: boolean;
   /** A file that is to name the gate's folder once it is in use; read by `readGateReport`. */
   readonly pointer: string;
   readonly onNotice: (notice: string) => void;
@@ -54,12 +55,13 @@ class MachineStore implements GateStore {
       command,
       workspace,
       heldKind: 'gate_held',
+      shared: this.#options.shared ?? false,
       mode: PRIVATE_FILE,
     });
     try {
       const { file, row, damaged } = StateFile.open(join(this.place, STATE_NAME));
       this.#file = file;
-      await writeFileAtomically(pointer, `${JSON.stringify({ origin, folder: this.place })}\n`);
+      await writePointer(pointer, { origin, folder: this.place });
       this.#lock = lock;
       if (damaged) {
         onNotice(
@@ -103,56 +105,7 @@ class MachineStore implements GateStore {
   }
 }
 
-/** What others may read about a gate. Times are ISO 8601 UTC. */
-export interface GateReport {
-  readonly origin: string;
-  /** Requests per second allowed now. */
-  readonly rate: number;
-  readonly cooldown: { readonly until: string; readonly why: string } | null;
-  readonly incident: {
-    readonly id: string;
-    readonly reason: string;
-    readonly since: string;
-    readonly why: string;
-  } | null;
-  /** Who may send requests now; null when nobody downloads. */
-  readonly holder: LockHolder | null;
-  readonly receipts: Receipts;
-}
-
-/**
- * The gate that a workspace used last, as its state was kept at most a second ago. Writes nothing.
- *
- * @param pointer - the file that names the gate, see `MachineStoreOptions`
- * @returns null when the workspace has used none, or it cannot be read
- */
-export async function readGateReport(pointer: string): Promise<GateReport | null> {
-  let named: { origin?: unknown; folder?: unknown };
-  try {
-    named = JSON.parse(await readFile(pointer, 'utf8')) as typeof named;
-  } catch {
-    return null;
-  }
-  const { origin, folder } = named;
-  if (typeof origin !== 'string' || typeof folder !== 'string') return null;
-  const row = readStateFile(join(folder, STATE_NAME));
-  if (!row) return null;
-  const { pace, cooldown, breaker, receipts } = row.state;
-  // To the second: the two clocks differ by fractions of a millisecond from save to save.
-  const wall = (ms: number): number => Math.round((row.wallMs + (ms - row.keptMs)) / 1_000) * 1_000;
-  const until = wall(cooldown.untilMs);
-  const { incident } = breaker;
-  return {
-    origin,
-    rate: pace.rate,
-    cooldown: until > Date.now() ? { until: new Date(until).toISOString(), why: cooldown.why } : null,
-    incident: incident && {
-      id: incident.id,
-      reason: incident.reason,
-      since: new Date(wall(incident.openedMs)).toISOString(),
-      why: incident.why,
-    },
-    holder: inspectLock(join(folder, LOCK_NAME)).holder,
-    receipts,
-  };
+/** Names the gate that a workspace uses, for `readGateReport`. */
+export async function writePointer(path: string, gate: Readonly<Record<string, string>>): Promise<void> {
+  await writeFileAtomically(path, `${JSON.stringify(gate)}\n`);
 }

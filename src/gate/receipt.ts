@@ -27,10 +27,11 @@ export class Receipt {
     this.#worstSecond = worstSecond;
   }
 
-  permit(nowMs: number): void {
+  /** @param inSecond - permits of all hosts within the last second, where several share the gate */
+  permit(nowMs: number, inSecond = 0): void {
     this.#requests += 1;
     this.#forget(nowMs);
-    this.#recent.push({ at: nowMs, count: this.#recent.length + 1 });
+    this.#recent.push({ at: nowMs, count: Math.max(this.#recent.length + 1, inSecond) });
   }
 
   /** The permit of that instant was not used. */
@@ -102,11 +103,11 @@ export class ReceiptBook {
     this.#former = new Map(runs.map((receipt) => [receipt.runId, receipt]));
   }
 
-  permit(run: GateRun | null, nowMs: number): void {
-    this.#total.permit(nowMs);
+  permit(run: GateRun | null, nowMs: number, inSecond = 0): void {
+    this.#total.permit(nowMs, inSecond);
     if (!run) return;
     const count = this.#of(run, nowMs);
-    count.receipt.permit(nowMs);
+    count.receipt.permit(nowMs, inSecond);
     count.lastMs = nowMs;
   }
 

@@ -1,10 +1,11 @@
 /** The gate's state in one SQLite file with one row. Only the holder of the gate's lock writes it; anybody may read. */
 import { closeSync, openSync, renameSync, rmSync } from 'node:fs';
 import Database from 'better-sqlite3';
-import { z } from 'zod';
+import type { z } from 'zod';
 import { PipelineError } from '../core/errors.ts';
 import { explainFsError } from '../storage/folders.ts';
 import { PRIVATE_FILE } from './place.ts';
+import { RATE_STATE, RECEIPTS } from './state-shape.ts';
 import type { GateState } from './types.ts';
 
 /** In `PRAGMA user_version`. */
@@ -12,31 +13,7 @@ const VERSION = 1;
 /** A reader is done within milliseconds; a waiting statement blocks the event loop. */
 const BUSY_TIMEOUT_MS = 1_000;
 
-const ms = z.number();
-const stats = { requests: z.number(), rateLimited: z.number(), secondsWaited: z.number(), worstSecond: z.number() };
-const STATE = z.object({
-  pace: z.object({ rate: z.number().positive(), lastPermitMs: ms.nullable() }),
-  cooldown: z.object({ untilMs: ms, setMs: ms, inARow: z.number(), why: z.string() }),
-  breaker: z.object({
-    failuresInARow: z.number(),
-    failedPasses: z.number(),
-    passEndedMs: ms,
-    closedUntilMs: ms,
-    incident: z
-      .object({
-        id: z.string(),
-        reason: z.enum(['source_failing', 'auth_rejected', 'rate_limited_too_long']),
-        openedMs: ms,
-        why: z.string(),
-      })
-      .nullable(),
-    probing: z.boolean(),
-  }),
-  receipts: z.object({
-    total: z.object(stats),
-    runs: z.array(z.object({ runId: z.string(), workspace: z.string(), ...stats, lastMs: ms })),
-  }),
-}) satisfies z.ZodType<GateState>;
+const STATE = RATE_STATE.extend({ receipts: RECEIPTS }) satisfies z.ZodType<GateState>;
 
 /** A state with the times it was kept at. */
 export interface StateRow {

@@ -124,8 +124,8 @@ export interface Gate {
    * for its piece earlier goes first.
    */
   forRun(run: GateRun): Gate;
-  /** Keeps the receipts now, so that others can read them. */
-  keep(): void;
+  /** Keeps the receipts, so that others can read them when it settles. Never rejects. */
+  keep(): Promise<void>;
   /**
    * Waits for the turn of one request: concurrency, pace, and cooldowns up to `config.waitInsideMs`.
    *
@@ -143,6 +143,11 @@ export interface Gate {
    * failed pass even when it was short. Nothing happens when the failures were counted as a pass already.
    */
   failPass(): void;
-  /** Closes the incident if `id` is the open one; then one request probes the source. @returns whether it was */
-  closeIncident(id: string): boolean;
+  /**
+   * Closes the incident if `id` is the open one; then one request probes the source.
+   *
+   * @returns whether it was
+   * @throws PipelineError `ledger_unavailable` when hosts share the gate and their database does not answer
+   */
+  closeIncident(id: string): Promise<boolean>;
 }

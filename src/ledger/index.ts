@@ -1,8 +1,9 @@
 /** The ledger of a workspace and its telemetry CSV. Read `ledger.ts` for what it offers and README.md for how it is made. */
 import { existsSync } from 'node:fs';
-import { isPipelineError } from '../core/errors.ts';
+import { PipelineError, isPipelineError } from '../core/errors.ts';
 import type { Secret } from '../core/secret.ts';
 import { ledgerAddress } from './address.ts';
+import type { LedgerAddress } from './address.ts';
 import { openPostgresLedger } from './postgres.ts';
 import { retryRead, withRetriedReads } from './retry-reads.ts';
 import type { Sleep } from './retry-reads.ts';
@@ -13,6 +14,8 @@ import type { TelemetryExporter } from './telemetry-csv.ts';
 
 /** The paths of a workspace that the ledger needs; all absolute. */
 export interface LedgerWorkspace {
+  /** Null where none has been made yet; a ledger that is another workspace's is refused by it. */
+  readonly name?: string | null;
   readonly root: string;
   readonly ledgerPath: string;
   readonly telemetryFile: string;
@@ -41,8 +44,10 @@ export interface ReadLedgerOptions {
 export async function openLedger(
   options: OpenLedgerOptions,
 ): Promise<{ ledger: SqlLedger; telemetry: TelemetryExporter }> {
-  const { root, ledgerPath, telemetryFile } = options.workspace;
-  const ledger = await openAt({ root, ledgerPath }, options.url ?? null, false);
+  const { workspace, url = null } = options;
+  const { telemetryFile } = workspace;
+  const ledger = await openAt(workspace, url, false);
+  await requireOwn(ledger, workspace, url, (name) => ledger.claim(name));
   const { onNotice } = options;
   const telemetry = createTelemetryExporter({ ledger, path: telemetryFile, ...(onNotice && { onNotice }) });
   return { ledger, telemetry };
@@ -55,15 +60,17 @@ export async function openLedger(
  * @throws PipelineError `config_invalid` when there is no ledger, or one of another version; `ledger_unavailable`
  */
 export async function openLedgerForReading(
-  workspace: Pick<LedgerWorkspace, 'root' | 'ledgerPath'>,
+  workspace: Omit<LedgerWorkspace, 'telemetryFile'>,
   { url = null, sleep }: ReadLedgerOptions = {},
 ): Promise<SqlLedger> {
-  return withRetriedReads(await retryRead(() => openAt(workspace, url, true), sleep), sleep);
+  const ledger = withRetriedReads(await retryRead(() => openAt(workspace, url, true), sleep), sleep);
+  await requireOwn(ledger, workspace, url, () => ledger.owner());
+  return ledger;
 }
 
 /** The same, or null where no ledger has been made yet. */
 export async function openLedgerIfAny(
-  workspace: Pick<LedgerWorkspace, 'root' | 'ledgerPath'>,
+  workspace: Omit<LedgerWorkspace, 'telemetryFile'>,
   options: ReadLedgerOptions = {},
 ): Promise<SqlLedger | null> {
   const address = ledgerAddress(options.url ?? null, workspace.ledgerPath);
@@ -74,6 +81,43 @@ export async function openLedgerIfAny(
     if (isPipelineError(error) && error.context['missing'] === true) return null;
     throw error;
   }
+}
+
+/** Closes the ledger and throws when it is another workspace's. */
+async function requireOwn(
+  ledger: SqlLedger,
+  { name = null, root, ledgerPath }: Omit<LedgerWorkspace, 'telemetryFile'>,
+  url: Secret | null,
+  ownerFor: (name: string) => Promise<string | null>,
+): Promise<void> {
+  if (name === null) return;
+  try {
+    const owner = await ownerFor(name);
+    if (owner !== null && owner !== name) throw notOurs(ledgerAddress(url, ledgerPath), { name, owner, root });
+  } catch (error) {
+    await ledger.close();
+    throw error;
+  }
+}
+
+function notOurs(
+  address: LedgerAddress,
+  { name, owner, root }: { name: string; owner: string; root: string },
+): PipelineError {
+  const shown = address.kind === 'postgres' ? address.shown : address.file;
+  const schema = `reachback_${name.replaceAll('-', '_')}`;
+  const own =
+    address.kind === 'postgres'
+      ? `Give this workspace a schema of its own: psql "$REACHBACK_LEDGER_URL" -c 'create schema ${schema}', then REACHBACK_LEDGER_URL=…?options=-csearch_path%3D${schema}.`
+      : 'Give this workspace a ledger of its own: unset REACHBACK_LEDGER_URL, or name another file.';
+  return new PipelineError(
+    'config_invalid',
+    `The ledger ${shown} is that of the workspace ${owner}, not of ${name} (${root}).`,
+    {
+      hint: `${own} If ${root} is that workspace, moved or restored: write {"reachback":1,"name":"${owner}"} into its workspace.json. Nothing was changed.`,
+      context: { owner, workspace: name },
+    },
+  );
 }
 
 function openAt(

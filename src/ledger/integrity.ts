@@ -22,6 +22,7 @@ const TABLES = [
   'alerts',
   'alert_days',
   'outbox',
+  'workspace',
 ] as const satisfies (keyof LedgerTables)[];
 
 /** Findings of one kind that are told one by one. */

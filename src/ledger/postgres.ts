@@ -4,12 +4,12 @@
  */
 import { CompiledQuery, Kysely, PostgresDialect, PostgresDriver, sql } from 'kysely';
 import type { DatabaseConnection, Driver, PostgresDialectConfig, TransactionSettings } from 'kysely';
-import { Pool, types } from 'pg';
+import type { Pool } from 'pg';
 import { PipelineError } from '../core/errors.ts';
+import { createPool, explainPostgresError, retryCrossed } from '../storage/postgres/index.ts';
+import type { PostgresPlace } from '../storage/postgres/index.ts';
 import { MIGRATIONS } from './migrations/index.ts';
 import { migrateToLatest, refuseUnknownSteps } from './migrations/run.ts';
-import { explainPostgresError, retryCrossed } from './postgres-errors.ts';
-import type { PostgresPlace } from './postgres-errors.ts';
 import type { LedgerTables } from './schema.ts';
 import { createSqlLedger } from './sql-ledger.ts';
 import type { SqlLedger } from './sql-ledger.ts';
@@ -31,9 +31,6 @@ const SILENT_TIMEOUT_MS = 75_000;
 const WRITER_CONNECTIONS = 4;
 const READER_CONNECTIONS = 2;
 
-/** Whole numbers and sums come as text, since they may be beyond 2^53; ours are not. */
-const NUMBER_TYPES = [types.builtins.INT8, types.builtins.NUMERIC];
-
 /**
  * Opens a ledger; makes or upgrades its tables when it may write.
  *
@@ -42,7 +39,12 @@ const NUMBER_TYPES = [types.builtins.INT8, types.builtins.NUMERIC];
  */
 export async function openPostgresLedger(options: PostgresLedgerOptions): Promise<SqlLedger> {
   const readOnly = options.readOnly ?? false;
-  const pool = createPool(options, readOnly);
+  const pool = createPool(options, {
+    connections: readOnly ? READER_CONNECTIONS : WRITER_CONNECTIONS,
+    connectMs: CONNECT_TIMEOUT_MS,
+    statementMs: STATEMENT_TIMEOUT_MS,
+    silentMs: SILENT_TIMEOUT_MS,
+  });
   const db = new Kysely<LedgerTables>({ dialect: new LedgerDialect(dialectConfig(pool, readOnly)) });
   try {
     await retryCrossed(() => prepare(db, options.shown, readOnly));
@@ -57,35 +59,6 @@ export async function openPostgresLedger(options: PostgresLedgerOptions): Promis
     disconnect: () => undefined,
   });
   return guarded(ledger, options);
-}
-
-function createPool({ url, shown }: PostgresPlace, readOnly: boolean): Pool {
-  let pool: Pool;
-  try {
-    pool = new Pool({
-      connectionString: url.reveal(),
-      application_name: 'reachback',
-      max: readOnly ? READER_CONNECTIONS : WRITER_CONNECTIONS,
-      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-      statement_timeout: STATEMENT_TIMEOUT_MS,
-      idle_in_transaction_session_timeout: STATEMENT_TIMEOUT_MS,
-      query_timeout: SILENT_TIMEOUT_MS,
-      keepAlive: true,
-      types: {
-        getTypeParser: (id: number, format?: 'text' | 'binary') =>
-          NUMBER_TYPES.includes(id) ? Number : (types.getTypeParser(id, format) as (text: string) => unknown),
-      },
-    });
-  } catch {
-    // What the parser says may hold the password.
-    throw new PipelineError('config_invalid', `REACHBACK_LEDGER_URL (${shown}) has options that are not understood.`, {
-      hint: 'Use postgres://user:password@host:5432/database, with percent-encoded special characters in the password.',
-    });
-  }
-  // A connection that breaks is told by the query that uses it, and replaced; unheard it would end the process.
-  pool.on('error', () => undefined);
-  pool.on('connect', (client) => void client.on('error', () => undefined));
-  return pool;
 }
 
 function dialectConfig(pool: Pool, readOnly: boolean): PostgresDialectConfig {

@@ -220,7 +220,15 @@ interface OutboxTable {
   last_error: string | null;
 }
 
+/** One row. */
+interface WorkspaceTable {
+  id: 1;
+  name: string;
+  claimed_at: string;
+}
+
 export interface LedgerTables {
+  workspace: WorkspaceTable;
   attempts: AttemptsTable;
   slices: SlicesTable;
   artifacts: ArtifactsTable;

@@ -7,6 +7,8 @@ import { createArtifactStore } from './artifacts.ts';
 import { createAttemptWriter } from './attempts.ts';
 import { readDayFacts } from './day-facts.ts';
 import type { Ledger } from './ledger.ts';
+import { createOwnership } from './ownership.ts';
+import type { LedgerOwnership } from './ownership.ts';
 import type { LedgerReports } from './reports.ts';
 import type { LedgerTables } from './schema.ts';
 import { createSliceStore } from './slices.ts';
@@ -20,7 +22,7 @@ import type { AttemptImport } from './telemetry-import.ts';
 import { workspacePaths } from './workspace-paths.ts';
 
 /** Everything a ledger offers: what the pipeline writes, what reports read, what the telemetry CSV and messages are made from. */
-export type SqlLedger = Ledger & LedgerReports & TelemetryLog & AlertStore & AttemptImport;
+export type SqlLedger = Ledger & LedgerReports & TelemetryLog & AlertStore & AttemptImport & LedgerOwnership;
 
 export interface SqlLedgerOptions {
   readonly db: Kysely<LedgerTables>;
@@ -46,6 +48,7 @@ export function createSqlLedger({ db, root, now, disconnect }: SqlLedgerOptions)
     ...createZarrRecords({ db, paths, now }),
     ...createAlertStore(db, now),
     ...createAttemptImport(db, paths),
+    ...createOwnership(db, now),
     dayFacts: (product, first, last, destination) => readDayFacts(db, paths, { product, first, last, destination }),
     async close() {
       if (closed) return;

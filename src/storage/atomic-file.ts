@@ -2,7 +2,7 @@
  * Files that appear whole or not at all (SAFE-5): temporary name in the same folder, fsync, rename, fsync of the folder.
  */
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
@@ -69,13 +69,21 @@ export async function writeFileAtomically(path: string, content: string | Uint8A
 }
 
 /**
- * Removes leftovers of `temporaryName` in `folder`. Only for a holder of the workspace's lock: no one else may be writing.
+ * Removes leftovers of `temporaryName` in `folder`. With an age of 0 only for a holder of the workspace's lock: no one else may
+ * be writing.
  *
+ * @param olderThanMs - age below which others may still be at them
  * @returns the names removed
  */
-export async function removeLeftovers(folder: string): Promise<string[]> {
+export async function removeLeftovers(folder: string, olderThanMs = 0): Promise<string[]> {
   const names = await readdir(folder).catch(() => []);
-  const leftovers = names.filter((name) => TEMPORARY_PATTERN.test(name));
+  const leftovers: string[] = [];
+  for (const name of names) {
+    if (!TEMPORARY_PATTERN.test(name)) continue;
+    const age =
+      olderThanMs === 0 ? Infinity : Date.now() - (await stat(join(folder, name)).then((s) => s.mtimeMs, Date.now));
+    if (age >= olderThanMs) leftovers.push(name);
+  }
   await Promise.all(leftovers.map((name) => rm(join(folder, name), { force: true })));
   return leftovers;
 }

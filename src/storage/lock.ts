@@ -1,7 +1,7 @@
 /**
  * One holder at a time (SAFE-3), kept by the kernel: an exclusive SQLite transaction that stays open as long as the holder
  * lives. A killed holder leaves nothing to clean up, and there is no process id to be reused by someone else.
- * The JSON file beside it only says who holds it; it decides nothing.
+ * The JSON file beside it only says who holds it, of those that share it the latest; it decides nothing.
  */
 import { closeSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { hostname } from 'node:os';
@@ -14,6 +14,8 @@ import { explainFsError } from './folders.ts';
 /** `inspectLock` of another process blocks the lock for less than a millisecond; trying again outlasts it. */
 const TRIES = 6;
 const WAIT_MS = 50;
+/** Reading takes a shared lock; inside a transaction it is kept. */
+const LOOK = 'SELECT count(*) FROM sqlite_schema';
 
 export interface LockHolder {
   readonly pid: number;
@@ -36,6 +38,8 @@ export interface LockOptions {
   readonly workspace?: string;
   /** Kind of the error when somebody else holds it; default `config_invalid`. */
   readonly heldKind?: 'config_invalid' | 'gate_held';
+  /** Whether others that share it too may hold it at the same time. Default false. */
+  readonly shared?: boolean;
   /** Permissions of both files; default as the process's mask says. */
   readonly mode?: number;
 }
@@ -55,10 +59,27 @@ const held = new Set<Database.Database>();
  *   the reason when the file cannot be locked
  */
 export async function acquireLock(options: LockOptions): Promise<HeldLock> {
+  const lock = await tryAcquireLock(options);
+  if (lock) return lock;
+  throw heldByOther(options);
+}
+
+/**
+ * Takes the lock unless somebody else has it.
+ *
+ * @returns null when somebody has
+ * @throws PipelineError `config_invalid` when the file cannot be locked
+ */
+export async function tryAcquireLock(options: LockOptions): Promise<HeldLock | null> {
   const database = openDatabase(options);
   try {
-    for (let tries = 1; !tryLock(database, 'BEGIN EXCLUSIVE', options.path); tries += 1) {
-      if (tries === TRIES) throw heldByOther(options);
+    if (options.shared === true) database.exec('BEGIN');
+    const take = options.shared === true ? LOOK : 'BEGIN EXCLUSIVE';
+    for (let tries = 1; !tryLock(database, take, options.path); tries += 1) {
+      if (tries === TRIES) {
+        database.close();
+        return null;
+      }
       await sleep(WAIT_MS);
     }
     const holder: LockHolder = {
@@ -78,8 +99,31 @@ export async function acquireLock(options: LockOptions): Promise<HeldLock> {
     path: options.path,
     release() {
       if (!held.delete(database)) return;
-      rmSync(holderPath(options.path), { force: true });
+      // Of those who share a lock another may have written it since.
+      if (readHolder(options.path)?.pid === process.pid) rmSync(holderPath(options.path), { force: true });
       database.close();
+    },
+  };
+}
+
+/** A lock that several want and one has, until it is gone. */
+export interface Turn {
+  /** Whether it is ours now; taken over when nobody has it. */
+  isOurs(): Promise<boolean>;
+  release(): void;
+}
+
+export function createTurn(options: LockOptions): Turn {
+  let lock: HeldLock | null = null;
+  return {
+    async isOurs() {
+      // Looking takes no time; trying waits for whoever only looks.
+      if (!lock && !inspectLock(options.path).held) lock = await tryAcquireLock(options);
+      return lock !== null;
+    },
+    release() {
+      lock?.release();
+      lock = null;
     },
   };
 }
@@ -100,7 +144,7 @@ export function inspectLock(path: string): LockState {
     return free;
   }
   try {
-    if (tryLock(database, 'SELECT count(*) FROM sqlite_schema', path)) return free;
+    if (tryLock(database, LOOK, path)) return free;
   } finally {
     database.close();
   }

@@ -14,6 +14,7 @@ const NOTHING: Status = {
   summary: null,
   checks: [],
   gate: null,
+  away: null,
 };
 const ID = 'backfill/ws-1f2e/reach-all/quicklook/2025-09-01..2025-09-30';
 const FAILED_DAY = {
@@ -30,6 +31,16 @@ describe('status tells what runs, what is done, what failed, and the next comman
     expect(text).toContain('Workspace /srv/ws (none yet)');
     expect(text).toContain('Nothing runs.');
     expect(text).toContain('reachback run --start-date');
+  });
+
+  test('a database that is away: what runs all the same, and that no request leaves meanwhile', () => {
+    const away = 'The ledger postgres://keeper@db/ledger does not answer: connect ECONNREFUSED.';
+    const ranges = [{ workflowId: ID, progress: progress({ state: 'Running' }) }];
+    const text = statusText({ ...NOTHING, name: 'ws-1f2e', ranges, away });
+    expect(text).toContain(`${ID}: Running`);
+    expect(text).toContain(away);
+    expect(text).toContain('No request leaves while it is away');
+    expect(text).not.toContain('holds no day yet');
   });
 
   test('days by phase and state', () => {

@@ -5,7 +5,7 @@ import { verify } from '../../src/cli/support/verification.ts';
 import type { Finding } from '../../src/cli/support/verification.ts';
 import { openLedgerForReading } from '../../src/ledger/index.ts';
 import { parseDestination } from '../../src/storage/destination.ts';
-import { createPlace, fileHashes, filesBelow, fingerprint, runArgs } from './harness.ts';
+import { createPlace, fileHashes, filesBelow, fingerprint, runArgs, waitUntil } from './harness.ts';
 import type { Place } from './harness.ts';
 
 /** `REACHBACK_FLIPS=1000 npx vitest run test/e2e/repair.test.ts` is the drill. */
@@ -104,6 +104,40 @@ test('SAFE-7, TEL-D8: verify --deep finds every flipped bit of downloads, produc
   expect(third.length).toBeGreaterThan(0);
   expect(fingerprint(join(place.workspace, 'products'))).toMatchObject(Object.fromEntries(third));
 }, 480_000);
+
+test('ADR 0018: repair beside a worker leaves the files of a day at work alone, and takes the others from nobody', async () => {
+  const place = await createPlace({ tiny: true });
+  const at = ['--workspace', place.workspace];
+  const pace = ['--max-concurrent-requests', '16', '--initial-rate', '1000', '--max-rate', '1000'];
+  const dev = place.start(['dev', ...at, ...pace]);
+  await waitUntil('the server', () => dev.output().includes('web UI'));
+  expect((await place.run(runArgs(place, '2025-09-01', '2025-09-02'))).code).toBe(0);
+  const products = filesBelow(join(place.workspace, 'products')).filter((path) => path.endsWith('.cdf'));
+  const [first = '', second = ''] = products.toSorted();
+  const good = fileHashes(join(place.workspace, 'products'));
+
+  // The first day is at work again: its download is gone, and the source is slow.
+  rmSync(filesBelow(place.workspace).find((path) => path.endsWith('20250901T000000_20250902T000000.csv'))!);
+  flip(first);
+  flip(second);
+  const broken = readFileSync(first);
+  place.simulator.setFaults({ rules: [{ fault: { kind: 'latency' as const, ms: 500 } }] });
+  const { requests } = place.simulator.stats();
+  const run = place.start(runArgs(place, '2025-09-01', '2025-09-01'));
+  await waitUntil('the day at work', () => place.simulator.stats().requests > requests + 16);
+  const repairing = place.start(['repair', ...at]);
+  await waitUntil('left alone', () => repairing.output().includes('2025-09-01 reach-all/quicklook is being worked at'));
+  expect(readFileSync(first)).toEqual(broken);
+  place.simulator.setFaults({ rules: [] });
+  expect((await run.ended).code).toBe(0);
+  const { stdout, stderr } = await repairing.ended;
+  expect(stderr).toMatch(/put aside: \S*20250902T\S*\.cdf/);
+  expect(stderr).not.toMatch(/put aside: \S*20250901T\S*\.cdf/);
+  expect(stdout).toContain('2025-09-02..2025-09-02 reach-all/quicklook: process');
+  const again = await place.run(['repair', ...at]);
+  expect(again.code).toBe(0);
+  expect(fileHashes(join(place.workspace, 'products'))).toMatchObject(good);
+}, 240_000);
 
 test('TRACK-13: ledger check says that a ledger is whole, and finds a damaged one, a torn one and one that does not add up', async () => {
   const place = await finishedPlace();

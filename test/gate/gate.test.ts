@@ -127,7 +127,7 @@ describe('SAFE-2: cooldown', () => {
       context: { reason: 'rate_limited_too_long' },
     });
     await parts.clock.advance(60_000);
-    expect(parts.gate.closeIncident(parts.gate.snapshot().incident!.id)).toBe(true);
+    expect(await parts.gate.closeIncident(parts.gate.snapshot().incident!.id)).toBe(true);
     const asked = [parts.gate.acquire(), parts.gate.acquire()];
     await parts.clock.advance(60_000);
     expect(parts.gate.snapshot()).toMatchObject({ inFlight: 1, waiting: 1 });
@@ -178,7 +178,7 @@ describe('SAFE-2: cooldown', () => {
     expect(requests).toBe(30);
     expect(gate.refusal()).toMatchObject({ kind: 'source_aborted', context: { reason: 'rate_limited_too_long' } });
     const { cooldown } = gate.snapshot();
-    gate.closeIncident(gate.snapshot().incident!.id);
+    await gate.closeIncident(gate.snapshot().incident!.id);
     expect(cooldown).not.toBeNull();
     expect(gate.snapshot()).toMatchObject({ cooldown, incident: null });
   });
@@ -237,9 +237,9 @@ describe('SAFE-4: breaker', () => {
     const { clock, gate } = parts;
     (await permit(parts)).release({ kind: 'auth_rejected', status: 403 });
     const first = gate.snapshot().incident!.id;
-    expect(gate.closeIncident('another')).toBe(false);
-    expect(gate.closeIncident(first)).toBe(true);
-    expect(gate.closeIncident(first)).toBe(false);
+    expect(await gate.closeIncident('another')).toBe(false);
+    expect(await gate.closeIncident(first)).toBe(true);
+    expect(await gate.closeIncident(first)).toBe(false);
 
     const probes: Permit[] = [];
     const waiting = [1, 2, 3].map(() => gate.acquire().then((given) => probes.push(given)));
@@ -251,7 +251,7 @@ describe('SAFE-4: breaker', () => {
     for (const probe of probes) probe.release(SUCCESS);
 
     (await permit(parts)).release({ kind: 'auth_rejected', status: 403 });
-    gate.closeIncident(gate.snapshot().incident!.id);
+    await gate.closeIncident(gate.snapshot().incident!.id);
     (await permit(parts)).release(FAILURE);
     expect(gate.snapshot().incident).toMatchObject({ reason: 'source_failing', why: 'the probe failed' });
     expect(gate.snapshot().incident!.id).not.toBe(first);

@@ -96,7 +96,7 @@ describe('design §3: what a restart must not forget', () => {
     const { id } = next.snapshot().incident!;
     const third = machine.start();
     await third.open();
-    expect(third.closeIncident(id)).toBe(true);
+    expect(await third.closeIncident(id)).toBe(true);
     const fourth = machine.start();
     const asked = [fourth.acquire(), fourth.acquire()];
     await machine.clock.advance(60_000);
@@ -176,7 +176,7 @@ describe('clocks that jump', () => {
       kind: 'source_aborted',
       context: { reason: 'rate_limited_too_long' },
     });
-    gate.closeIncident(gate.snapshot().incident!.id);
+    await gate.closeIncident(gate.snapshot().incident!.id);
     const asked = [gate.acquire(), gate.acquire()];
     await machine.clock.advance(1_000);
     expect(gate.snapshot()).toMatchObject({ inFlight: 1, waiting: 1 });

@@ -7,7 +7,8 @@ import Database from 'better-sqlite3';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { Secret } from '../../src/core/secret.ts';
 import { createGate, createMachineStore, readGateReport } from '../../src/gate/index.ts';
-import type { Gate } from '../../src/gate/index.ts';
+import type { Gate, GateStore } from '../../src/gate/index.ts';
+import { describeGate } from './contract.ts';
 
 const ORIGIN = 'https://source.example';
 const TOKEN = 'Basic c29tZW9uZTp2ZXJ5LXNlY3JldA==';
@@ -27,8 +28,8 @@ interface Asked {
 
 const pointer = (): string => join(stateHome, 'gate.json');
 
-function makeGate(asked: Asked = {}, notices: string[] = []): Gate {
-  const store = createMachineStore({
+function storeOf(asked: Asked = {}, notices: string[] = []): GateStore {
+  return createMachineStore({
     stateHome,
     origin: asked.origin ?? ORIGIN,
     credential: new Secret(asked.token ?? TOKEN),
@@ -38,7 +39,10 @@ function makeGate(asked: Asked = {}, notices: string[] = []): Gate {
     pointer: pointer(),
     onNotice: (notice) => notices.push(notice),
   });
-  const gate = createGate({ store, config: { initialRate: 1_000, maxRate: 1_000 } });
+}
+
+function makeGate(asked: Asked = {}, notices: string[] = []): Gate {
+  const gate = createGate({ store: storeOf(asked, notices), config: { initialRate: 1_000, maxRate: 1_000 } });
   onTestFinished(() => gate.close());
   return gate;
 }
@@ -48,6 +52,13 @@ const files = (): string[] =>
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name));
 const stateFile = (): string => files().find((path) => path.endsWith('state.db'))!;
+
+describeGate('files of the machine', () =>
+  Promise.resolve({
+    start: (config) => createGate({ config, store: storeOf() }),
+    report: () => readGateReport(pointer()),
+  }),
+);
 
 describe('SAFE-3: one downloading process per origin and credential', () => {
   test('a second one is refused with pid, command and workspace of the holder, and may go on when it has gone', async () => {

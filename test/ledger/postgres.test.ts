@@ -105,6 +105,43 @@ describe('TRACK-16: a schema that is not ours or not of our time is named and le
   });
 });
 
+describe('a ledger has one workspace', () => {
+  const workspaceOf = (name: string | null) => ({ ...workspaceIn('/srv/ws'), name });
+
+  test('a second one that comes upon its schema is refused, with the commands to a schema of its own, and reads nothing', async () => {
+    const url = await server.newSchema();
+    const open = async (name: string) => {
+      const { ledger } = await openLedger({ workspace: workspaceOf(name), url });
+      onTestFinished(() => ledger.close());
+      return ledger;
+    };
+    await (await open('data-1f2e')).openStage(attempt());
+    for (const opening of [() => open('data-77aa'), () => openLedgerForReading(workspaceOf('data-77aa'), { url })]) {
+      const error = await refusal(opening());
+      expect(error).toMatchObject({ kind: 'config_invalid', context: { owner: 'data-1f2e', workspace: 'data-77aa' } });
+      expect(error.message).toContain('is that of the workspace data-1f2e, not of data-77aa (/srv/ws)');
+      expect(error.hint).toContain(`-c 'create schema reachback_data_77aa'`);
+      expect(error.hint).toContain('search_path%3Dreachback_data_77aa');
+    }
+    expect(await server.query(url, 'select name from workspace')).toEqual([{ name: 'data-1f2e' }]);
+    // The same workspace from another host or folder, and a place that is no workspace yet, are no strangers.
+    await open('data-1f2e');
+    const reader = await openLedgerForReading(workspaceOf(null), { url });
+    onTestFinished(() => reader.close());
+    expect(await reader.dayLines()).toHaveLength(1);
+  });
+
+  test('of two that come first at once one gets it', async () => {
+    const url = await server.newSchema();
+    await (await openAt(url)).close();
+    const opened = await Promise.allSettled(
+      ['data-1f2e', 'data-77aa'].map((name) => openLedger({ workspace: workspaceOf(name), url })),
+    );
+    for (const each of opened) if (each.status === 'fulfilled') onTestFinished(() => each.value.ledger.close());
+    expect(opened.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected']);
+  });
+});
+
 describe('reading', () => {
   test('never makes or upgrades a ledger, and never writes to one', async () => {
     const url = await server.newSchema();

@@ -4,7 +4,7 @@ import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { readEmbeddedInfo, removeEmbeddedInfo, writeEmbeddedInfo } from '../../src/storage/embedded-file.ts';
-import { acquireLock, inspectLock } from '../../src/storage/lock.ts';
+import { acquireLock, createTurn, inspectLock, tryAcquireLock } from '../../src/storage/lock.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
 const LOCK_MODULE = new URL('../../src/storage/lock.ts', import.meta.url).href;
@@ -94,6 +94,37 @@ describe('SAFE-3: one holder at a time', () => {
     const gc = await collector();
     for (let round = 0; round < 5; round += 1) gc();
     expect(inspectLock(path).held).toBe(true);
+  });
+});
+
+describe('a lock that several share', () => {
+  test('keeps out who wants it alone, until the last has gone; and is kept out by one who has it alone', async () => {
+    const path = join(await temporaryFolder(), 'lock.db');
+    const shared = { ...options(path), shared: true };
+    const [first, second] = [await acquireLock(shared), await acquireLock(shared)];
+    await expect(acquireLock(options(path))).rejects.toMatchObject({ kind: 'config_invalid' });
+    first.release();
+    await expect(acquireLock(options(path))).rejects.toMatchObject({ kind: 'config_invalid' });
+    second.release();
+    const alone = await acquireLock(options(path));
+    expect(await tryAcquireLock(shared)).toBeNull();
+    alone.release();
+  });
+});
+
+describe('TEL-34: a turn', () => {
+  test("is one holder's until that one is gone, then the next one's who asks", async () => {
+    const path = join(await temporaryFolder(), 'lock.db');
+    const holder = await holderProcess(path);
+    const turn = createTurn(options(path));
+    expect(await turn.isOurs()).toBe(false);
+    await holder.kill();
+    expect(await turn.isOurs()).toBe(true);
+    const other = createTurn(options(path));
+    expect(await other.isOurs()).toBe(false);
+    turn.release();
+    expect(await other.isOurs()).toBe(true);
+    other.release();
   });
 });
 

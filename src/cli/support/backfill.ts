@@ -22,8 +22,8 @@ import type { Engagement } from './engage.ts';
 import { EXIT } from './exit-codes.ts';
 import type { ExitCode } from './exit-codes.ts';
 import type { OutputFlags } from './flags.ts';
-import { readGateReport } from '../../gate/index.ts';
-import { receiptLine, receiptOf } from './gate-lines.ts';
+import { gateReportOf, receiptLine, receiptOf } from './gate-lines.ts';
+import type { RunReceipt } from '../../gate/index.ts';
 import { beginAhead, firstDayTeller } from './ahead.ts';
 import type { Ahead } from './ahead.ts';
 import { followRange } from './follow.ts';
@@ -233,7 +233,7 @@ async function conclude(
   if (end.end === 'stopped') {
     const { pause } = end.progress;
     const code = exitCodeOfPause(pause);
-    const receipt = receiptOf(await readGateReport(located.gateFile), end.progress.runId);
+    const receipt = await receiptOfRun(context, located, end.progress.runId);
     if (command.output.json === true)
       context.print(JSON.stringify({ type: 'stopped', exitCode: code, ...end.progress, receipt }));
     context.remark(stopMessage(pause, engagement));
@@ -244,7 +244,7 @@ async function conclude(
   const { result } = end;
   const days = await dayLinesOf(context, located, productSlug(command.product))(command.first, command.last);
   const exitCode = exitCodeOfResult(result);
-  const receipt = receiptOf(await readGateReport(located.gateFile), result.runId);
+  const receipt = await receiptOfRun(context, located, result.runId);
   if (command.output.json === true) {
     context.print(JSON.stringify({ type: 'result', exitCode, ...result, days, receipt }));
   } else {
@@ -258,6 +258,11 @@ async function conclude(
   }
   await command.beforeClose?.(session);
   return exitCode;
+}
+
+/** A database that is away is no reason to hold back a result. */
+async function receiptOfRun(context: CliContext, located: LocatedWorkspace, runId: string): Promise<RunReceipt | null> {
+  return receiptOf(await gateReportOf(context, located).catch(() => null), runId);
 }
 
 function exitCodeOfPause(pause: RangePause | null): ExitCode {

@@ -1,6 +1,23 @@
 /** What a workspace's gate says to an operator: how it asks, what it waits for, and the receipt of politeness. */
+import { readGateReport } from '../../gate/index.ts';
 import type { GateReport, GateStats, RunReceipt } from '../../gate/index.ts';
+import { ledgerAddress } from '../../ledger/address.ts';
+import type { LocatedWorkspace } from '../../storage/workspace.ts';
+import type { CliContext } from './context.ts';
 import { formatCount, formatSeconds } from './format.ts';
+
+/**
+ * The gate that a workspace used last, of this machine or in its ledger's database.
+ *
+ * @throws PipelineError `ledger_unavailable` when that database does not answer
+ */
+export async function gateReportOf(
+  { environment }: CliContext,
+  { gateFile, ledgerPath }: LocatedWorkspace,
+): Promise<GateReport | null> {
+  const address = ledgerAddress(environment.ledgerUrl, ledgerPath);
+  return await readGateReport(gateFile, address.kind === 'postgres' ? address : null);
+}
 
 /** `politeness: 288 requests, 2 × 429, held back for 34 s, at most 12 in one second` */
 export function receiptLine(receipt: GateStats): string {
@@ -21,8 +38,12 @@ export function latestReceipt({ receipts }: GateReport, workspace: string | null
 }
 
 export function gateLines(report: GateReport, workspace: string | null): string[] {
-  const { origin, rate, cooldown, incident, holder } = report;
-  const use = holder ? `in use by process ${holder.pid} (workspace ${holder.workspace ?? 'unknown'})` : 'not in use';
+  const { origin, rate, cooldown, incident, holders } = report;
+  const users = holders.map(({ pid, host, workspace: at }) => {
+    const where = holders.length > 1 ? ` on ${host}` : '';
+    return `process ${pid}${where} (workspace ${at ?? 'unknown'})`;
+  });
+  const use = users.length > 0 ? `in use by ${users.join(', ')}` : 'not in use';
   const latest = latestReceipt(report, workspace);
   return [
     `Gate of ${origin}: ${rate.toFixed(1)} requests/s allowed, ${use}`,

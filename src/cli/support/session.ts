@@ -14,7 +14,7 @@ import { startEmbedded } from '../../embedded/index.ts';
 import { freeBytes } from '../../storage/disk-space.ts';
 import { readEmbeddedInfo } from '../../storage/embedded-file.ts';
 import { acquireLock } from '../../storage/lock.ts';
-import type { HeldLock } from '../../storage/lock.ts';
+import type { HeldLock, LockOptions } from '../../storage/lock.ts';
 import type { LocatedWorkspace, Workspace } from '../../storage/workspace.ts';
 import { installRuntime, startWorker } from '../../worker.ts';
 import type { WorkerSettings } from '../../worker.ts';
@@ -159,11 +159,11 @@ function serverLost(reason: string, { root, logs }: Workspace): PipelineError {
 
 /** Takes the right to be the workspace's worker, and with it the only writer of its files. */
 export async function lockWorker(workspace: Workspace, commandLine: string): Promise<HeldLock> {
-  return await acquireLock({
-    path: workspace.workerLockPath,
-    subject: `The worker of the workspace ${workspace.root}`,
-    command: commandLine,
-  });
+  return await acquireLock(workerLock(workspace, commandLine));
+}
+
+export function workerLock({ workerLockPath: path, root }: Workspace, command: string): LockOptions {
+  return { path, subject: `The worker of the workspace ${root}`, command };
 }
 
 /** A client of a server that somebody else keeps up: the operator's, or the workspace's own started by `dev` or `run`. */

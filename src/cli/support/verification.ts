@@ -52,7 +52,15 @@ export async function verify(ledger: LedgerReports, options: VerifyOptions): Pro
   };
 }
 
-async function verifyFile({ product, day, kind, path, sizeBytes, sha256 }: ArtifactRow): Promise<Finding | null> {
+/** @returns null when the file is as recorded */
+export async function verifyFile({
+  product,
+  day,
+  kind,
+  path,
+  sizeBytes,
+  sha256,
+}: ArtifactRow): Promise<Finding | null> {
   const as = { product, day, what: kind, where: path };
   try {
     return compared(as, { sizeBytes, sha256 }, await fileDigest(path));

@@ -2,7 +2,8 @@
 import { taskQueues } from './ids.ts';
 
 /**
- * `all`: everything, on one machine. `download`: all but builds; one for a workspace, as only one process may pass the gate.
+ * `all`: everything, on one machine. `download`: all but builds; any number on hosts that see the folder, with one gate in the
+ * ledger's database.
  * `build`: builds alone; any number, on any host that sees the workspace's folder, or its staging in S3.
  */
 export const WORKER_ROLES = ['all', 'download', 'build'] as const;

@@ -49,14 +49,23 @@ export function mustKeep(kept: RateState, next: RateState): boolean {
 export function restore(kept: KeptRateState, nowMs: number, config: RateConfig): RateState {
   const { state, keptMs, elapsedMs } = kept;
   const shiftMs = nowMs - elapsedMs - keptMs;
-  const moved = (ms: number): number => (ms === 0 ? 0 : ms + shiftMs);
-  const { pace, cooldown, breaker } = state;
+  const { pace } = state;
   const latestPermitMs = Math.min(nowMs, keptMs + shiftMs + KEEP_EVERY_MS);
   return {
+    ...shiftTimes(state, shiftMs),
     pace: {
       rate: config.startFrom === 'given' ? config.initialRate : withinBounds(pace.rate, config),
       lastPermitMs: latestPermitMs,
     },
+  };
+}
+
+/** The same state by a clock that is `shiftMs` ahead. */
+export function shiftTimes({ pace, cooldown, breaker }: RateState, shiftMs: number): RateState {
+  // 0 is "never".
+  const moved = (ms: number): number => (ms === 0 ? 0 : ms + shiftMs);
+  return {
+    pace: { ...pace, lastPermitMs: pace.lastPermitMs === null ? null : pace.lastPermitMs + shiftMs },
     cooldown: { ...cooldown, untilMs: moved(cooldown.untilMs), setMs: moved(cooldown.setMs) },
     breaker: {
       ...breaker,

@@ -6,6 +6,8 @@ import * as rollUps from './0003-roll-ups.ts';
 import * as zarrDays from './0004-zarr-days.ts';
 import * as notifications from './0005-notifications.ts';
 import * as restoredProducts from './0006-restored-products.ts';
+import * as workspace from './0007-workspace.ts';
+import * as poorSlices from './0008-poor-slices.ts';
 
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0001-initial': { up: initial.up },
@@ -14,4 +16,6 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0004-zarr-days': { up: zarrDays.up },
   '0005-notifications': { up: notifications.up },
   '0006-restored-products': { up: restoredProducts.up },
+  '0007-workspace': { up: workspace.up },
+  '0008-poor-slices': { up: poorSlices.up },
 };

@@ -342,7 +342,7 @@ describe('UDL-22, SAFE-4: what does not pass sees a bounded number of requests',
     server.script = (response) => send(response, 500, 'all of it');
     await expect(drive(deps, ALL)).rejects.toMatchObject({ kind: 'source_aborted' });
     server.script = row;
-    expect(deps.gate.closeIncident(deps.gate.snapshot().incident?.id ?? '')).toBe(true);
+    expect(await deps.gate.closeIncident(deps.gate.snapshot().incident?.id ?? '')).toBe(true);
     await expect(drive(deps, ALL)).rejects.toMatchObject({ kind: 'slice_exhausted' });
     expect(deps.gate.snapshot()).toMatchObject({ incident: null, probing: false });
   });
@@ -371,7 +371,7 @@ describe('UDL-22, SAFE-4: what does not pass sees a bounded number of requests',
     expect(done).toBeGreaterThanOrEqual(stopAt);
     broken = false;
     const before = server.seen.length;
-    expect(deps.gate.closeIncident((error as { context: { incident: string } }).context.incident)).toBe(true);
+    expect(await deps.gate.closeIncident((error as { context: { incident: string } }).context.incident)).toBe(true);
     expect(await downloadDay(deps, { ...ALL, freshRun: true })).toMatchObject({
       outcome: 'done',
       counts: { records: 16 },

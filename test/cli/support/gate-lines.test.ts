@@ -16,6 +16,7 @@ const REPORT: GateReport = {
   cooldown: null,
   incident: null,
   holder: null,
+  holders: [],
   receipts: {
     total: { ...STATS, requests: 12_345 },
     runs: [receipt('r2', 'ws', 20), receipt('r1', 'ws', 10), receipt('r3', 'other', 30)],
@@ -53,12 +54,18 @@ describe('what the gate says', () => {
         ...REPORT,
         cooldown: { until: '2025-09-01T12:00:00.000Z', why: 'the source answered 429' },
         incident: { id: 'i', reason: 'auth_rejected', since: '2025-09-01T11:00:00.000Z', why: 'it refused' },
-        holder: { pid: 7, host: 'h', command: 'c', since: '', workspace: '/srv/ws' },
+        holders: [{ pid: 7, host: 'h', command: 'c', since: '', workspace: '/srv/ws' }],
       },
       'ws',
     ).join('\n');
     expect(text).toContain('in use by process 7 (workspace /srv/ws)');
     expect(text).toContain('waiting until 2025-09-01T12:00:00Z: the source answered 429');
     expect(text).toContain('shut since 2025-09-01T11:00:00Z: it refused');
+  });
+
+  test('several hosts that share it, each by name', () => {
+    const holder = (pid: number, host: string) => ({ pid, host, command: 'c', since: '', workspace: '/srv/ws' });
+    const [first] = gateLines({ ...REPORT, holders: [holder(7, 'alpha'), holder(9, 'beta')] }, 'ws');
+    expect(first).toContain('in use by process 7 on alpha (workspace /srv/ws), process 9 on beta (workspace /srv/ws)');
   });
 });

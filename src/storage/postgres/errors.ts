@@ -1,6 +1,6 @@
 /** What PostgreSQL and the way to it say, in the pipeline's words. */
-import { PipelineError, isPipelineError } from '../core/errors.ts';
-import { Secret } from '../core/secret.ts';
+import { PipelineError, isPipelineError } from '../../core/errors.ts';
+import { Secret } from '../../core/secret.ts';
 
 /** The way to the server, or the server as a whole: what a later try may find mended. */
 const UNAVAILABLE_CODES =
