@@ -10,7 +10,7 @@ import { parseObTime } from './ob-time.ts';
 import { description, isRecord, parseJson, textMember, writeRecord } from './parsed-record.ts';
 import type { JsonRecord, JsonValue } from './python-literal.ts';
 import { ReadingCounter } from './reading-counter.ts';
-import { learnTemplate } from './template.ts';
+import { WORD_BYTES, learnTemplate } from './template.ts';
 import type { Template } from './template.ts';
 
 /** The answer is no list of records; the message says what it is instead. */
@@ -47,6 +47,7 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 export class RecordScanner {
   readonly #source: Uint8Array;
+  readonly #words: DataView;
   readonly #length: number;
   readonly #slice: Slice;
   readonly #format: ArtifactFormat;
@@ -71,10 +72,11 @@ export class RecordScanner {
    * @param out - empty; receives CSV rows or JSON records
    */
   constructor(body: RecycledBuffer, out: RecycledBuffer, slice: Slice, format: ArtifactFormat) {
-    body.reserve(0);
+    body.reserve(WORD_BYTES);
     // No text, number, key or white space goes on over this: scanning never passes the end.
     body.bytes[body.length] = 0;
     this.#source = body.bytes;
+    this.#words = body.words;
     this.#length = body.length;
     this.#out = out;
     this.#slice = slice;
@@ -161,13 +163,13 @@ export class RecordScanner {
   #copy(template: Template, at: number): number {
     const out = this.#out;
     const start = out.length;
-    out.reserve(template.fixedBytes + 2 + this.#length - at);
+    out.reserve(template.fixedBytes + 2 + this.#length - at + WORD_BYTES);
     const first = this.#format === 'csv' || this.#counter.records === 0;
     if (!first) {
       out.bytes[start] = COMMA;
       out.bytes[start + 1] = 0x20;
     }
-    const next = template.match(this.#source, at, out.bytes, first ? start : start + 2);
+    const next = template.match(this.#source, this.#words, at, out.words, first ? start : start + 2);
     if (next < 0) return -1;
     const timeMs = this.#timeAt(template);
     if (Number.isNaN(timeMs)) return -1;

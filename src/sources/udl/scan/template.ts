@@ -16,6 +16,12 @@ const QUOTED_LITERAL = 2;
 const JSON_VALUE = 3;
 type ValueMode = typeof CELL | typeof LITERAL | typeof QUOTED_LITERAL | typeof JSON_VALUE;
 
+/**
+ * Bytes are compared and copied by eight, as doubles. That is exact: each eight begin with a byte of ASCII, and so are no NaN. What
+ * is copied too much at the end of a part is overwritten by the next one.
+ */
+export const WORD_BYTES = 8;
+
 const QUOTE = 0x22;
 const APOSTROPHE = 0x27;
 const COMMA = 0x2c;
@@ -60,14 +66,18 @@ export class Template {
   readonly #modes: Uint8Array;
   /** Bytes before each value and after the last one, one behind the other, and where each part ends. */
   readonly #expected: Uint8Array;
+  readonly #expectedWords: DataView;
   readonly #expectedEnds: Int32Array;
-  readonly #written: Uint8Array;
+  readonly #written: DataView;
   readonly #writtenEnds: Int32Array;
 
   constructor(shape: Shape) {
     this.#modes = Uint8Array.from(shape.modes);
     [this.#expected, this.#expectedEnds] = concatenate(shape.expected);
-    [this.#written, this.#writtenEnds] = concatenate(shape.written);
+    this.#expectedWords = wordsOf(this.#expected);
+    const [written, writtenEnds] = concatenate(shape.written);
+    this.#written = wordsOf(written);
+    this.#writtenEnds = writtenEnds;
     this.landmarks = {
       obTime: shape.landmarks.get('obTime') ?? -1,
       idSensor: shape.landmarks.get('idSensor') ?? -1,
@@ -77,7 +87,7 @@ export class Template {
     this.starts = new Int32Array(shape.modes.length);
     this.ends = new Int32Array(shape.modes.length);
     // Keywords can be longer in the output than in the source, quotes of texts are counted with the source.
-    this.fixedBytes = this.#written.length + 8 * shape.modes.length;
+    this.fixedBytes = written.length + 8 * shape.modes.length;
   }
 
   /** Whether `other` matches the same records. */
@@ -89,12 +99,14 @@ export class Template {
 
   /**
    * Copies the record at `at` when it has this shape. Source and output must not overlap; the source must be followed by a
-   * zero byte, the output must have room for `fixedBytes` and the rest of the source.
+   * zero byte and seven more, the output must have room for `fixedBytes`, the rest of the source and eight bytes.
    *
+   * @param words - of `source`
    * @returns where the source goes on behind the record; -1 when it has another shape (the output is garbage then)
    */
-  match(source: Uint8Array, at: number, out: Uint8Array, outAt: number): number {
+  match(source: Uint8Array, words: DataView, at: number, out: DataView, outAt: number): number {
     const expected = this.#expected;
+    const expectedWords = this.#expectedWords;
     const written = this.#written;
     const count = this.#modes.length;
     let e = 0;
@@ -102,38 +114,44 @@ export class Template {
     let p = at;
     let o = outAt;
     for (let index = 0; ; index += 1) {
-      for (const end = this.#expectedEnds[index]!; e < end; e += 1, p += 1) if (source[p] !== expected[e]) return -1;
-      for (const end = this.#writtenEnds[index]!; w < end; w += 1, o += 1) out[o] = written[w]!;
+      const partEnd = this.#expectedEnds[index]!;
+      for (; e + WORD_BYTES <= partEnd; e += WORD_BYTES, p += WORD_BYTES)
+        if (words.getFloat64(p) !== expectedWords.getFloat64(e)) return -1;
+      for (; e < partEnd; e += 1, p += 1) if (source[p] !== expected[e]) return -1;
+      const until = this.#writtenEnds[index]!;
+      for (; w < until; w += WORD_BYTES, o += WORD_BYTES) out.setFloat64(o, written.getFloat64(w));
+      o += until - w;
+      w = until;
       if (index === count) break;
       const mode = this.#modes[index]!;
       const first = source[p]!;
       if (first === QUOTE) {
         p += 1;
         this.starts[index] = p;
-        if (mode !== CELL) out[o++] = mode === JSON_VALUE ? QUOTE : APOSTROPHE;
+        if (mode !== CELL) out.setUint8(o++, mode === JSON_VALUE ? QUOTE : APOSTROPHE);
         const stops = STOPS[mode]!;
-        let byte = source[p]!;
-        while (stops[byte] === 0) {
-          out[o++] = byte;
-          p += 1;
-          byte = source[p]!;
-        }
-        if (byte !== QUOTE) return -1;
-        this.ends[index] = p;
-        p += 1;
-        if (mode !== CELL) out[o++] = mode === JSON_VALUE ? QUOTE : APOSTROPHE;
+        let end = p;
+        while (stops[source[end]!] === 0) end += 1;
+        if (source[end] !== QUOTE) return -1;
+        this.ends[index] = end;
+        for (; p < end; p += WORD_BYTES, o += WORD_BYTES) out.setFloat64(o, words.getFloat64(p));
+        o += end - p;
+        p = end + 1;
+        if (mode !== CELL) out.setUint8(o++, mode === JSON_VALUE ? QUOTE : APOSTROPHE);
         continue;
       }
       this.ends[index] = -1;
       const end = numberEnd(source, p);
       if (end > 0) {
-        while (p < end) out[o++] = source[p++]!;
+        for (; p < end; p += WORD_BYTES, o += WORD_BYTES) out.setFloat64(o, words.getFloat64(p));
+        o += end - p;
+        p = end;
         continue;
       }
       const keyword = KEYWORDS.get(first);
       if (!keyword) return -1;
       for (const letter of keyword.json) if (source[p++] !== letter) return -1;
-      for (const letter of keyword.written[mode]!) out[o++] = letter;
+      for (const letter of keyword.written[mode]!) out.setUint8(o++, letter);
     }
     this.outEnd = o;
     return p;
@@ -159,6 +177,13 @@ function numberEnd(source: Uint8Array, at: number): number {
     while (isDigit(source[p]!)) p += 1;
   }
   return p;
+}
+
+/** The bytes with room for a word behind the last one. */
+function wordsOf(bytes: Uint8Array): DataView {
+  const padded = new Uint8Array(bytes.length + WORD_BYTES);
+  padded.set(bytes);
+  return new DataView(padded.buffer);
 }
 
 function concatenate(parts: readonly string[]): [Uint8Array, Int32Array] {
