@@ -1,9 +1,12 @@
 import type { Command } from 'commander';
-import { openWorkspace } from '../storage/workspace.ts';
+import { locateWorkspace, openWorkspace } from '../storage/workspace.ts';
 import type { CliContext } from './support/context.ts';
 import { EXIT } from './support/exit-codes.ts';
 import type { ExitCode } from './support/exit-codes.ts';
-import { takeUp, takeUpText } from './support/take-up.ts';
+import { requireTelemetry, takeUp, takeUpText } from './support/take-up.ts';
+
+const NEXT = `  → download and process with the same folders go on from here; --dry-run shows what they would do,
+    --retry-failed tries again what had failed.`;
 
 interface Flags {
   readonly products?: string;
@@ -28,9 +31,10 @@ export function addAdoptCommand(program: Command, context: CliContext, end: (cod
     .option('--json', 'print as JSON')
     .action(async (dir: string, given: Flags) => {
       const { products, telemetryFile } = given;
-      const workspace = await openWorkspace({ downloads: dir, products, telemetryFile, cwd: context.cwd });
-      const result = await takeUp(context, workspace);
-      context.print(given.json === true ? JSON.stringify(result) : takeUpText(result));
+      const request = { downloads: dir, products, telemetryFile, cwd: context.cwd };
+      await requireTelemetry((await locateWorkspace(request)).telemetryFile);
+      const result = await takeUp(context, await openWorkspace(request));
+      context.print(given.json === true ? JSON.stringify(result) : `${takeUpText(result)}\n${NEXT}`);
       end(EXIT.ok);
     });
 }

@@ -2,13 +2,13 @@ import type { Command } from 'commander';
 import { decisionTable } from '../core/backfill/decision-table.ts';
 import { PipelineError } from '../core/errors.ts';
 import type { IntegrityReport } from '../ledger/reports.ts';
-import { openWorkspace } from '../storage/workspace.ts';
+import { locateWorkspace, openWorkspace } from '../storage/workspace.ts';
 import type { CliContext } from './support/context.ts';
 import { EXIT } from './support/exit-codes.ts';
 import type { ExitCode } from './support/exit-codes.ts';
 import { formatCount, formatTable } from './support/format.ts';
 import { readLedger } from './support/read-ledger.ts';
-import { takeUp, takeUpText } from './support/take-up.ts';
+import { requireTelemetry, takeUp, takeUpText } from './support/take-up.ts';
 
 interface Flags {
   readonly workspace: string;
@@ -44,8 +44,9 @@ export function addLedgerCommand(program: Command, context: CliContext, end: (co
     .option('--workspace <dir>', 'the workspace (or an --output-dir)', './data')
     .option('--json', 'print as JSON')
     .action(async (given: Flags) => {
-      const workspace = await openWorkspace({ dir: given.workspace, cwd: context.cwd });
-      const result = await takeUp(context, workspace);
+      const request = { dir: given.workspace, cwd: context.cwd };
+      await requireTelemetry((await locateWorkspace(request)).telemetryFile);
+      const result = await takeUp(context, await openWorkspace(request));
       context.print(given.json === true ? JSON.stringify(result) : takeUpText(result));
       end(EXIT.ok);
     });

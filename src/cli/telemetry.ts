@@ -8,7 +8,7 @@ import { locateWorkspace, openWorkspace } from '../storage/workspace.ts';
 import type { CliContext } from './support/context.ts';
 import { EXIT } from './support/exit-codes.ts';
 import type { ExitCode } from './support/exit-codes.ts';
-import { asWriter, telemetryLines } from './support/take-up.ts';
+import { asWriter, requireTelemetry, telemetryLines } from './support/take-up.ts';
 
 interface Flags {
   readonly workspace: string;
@@ -53,6 +53,7 @@ export function addTelemetryCommand(program: Command, context: CliContext, end: 
     .option('--workspace <dir>', 'the workspace (or an --output-dir)', './data')
     .option('--json', 'print as JSON')
     .action(async (file: string, given: Flags) => {
+      await requireTelemetry(resolve(context.cwd, file));
       const workspace = await openWorkspace({ dir: given.workspace, cwd: context.cwd });
       const { days: _days, ...result } = await asWriter(context, workspace, (ledger) =>
         importTelemetry(ledger, resolve(context.cwd, file)),

@@ -37,9 +37,9 @@ export interface Place {
   readonly delivered: string;
   readonly simulator: Simulator;
   readonly environment: Record<string, string>;
-  /** Starts the program in `dir`. */
-  start(args: readonly string[], environment?: Record<string, string | undefined>): Running;
-  run(args: readonly string[], environment?: Record<string, string | undefined>): Promise<Ended>;
+  /** Starts the program in `dir`, or in the folder named. */
+  start(args: readonly string[], environment?: Record<string, string | undefined>, cwd?: string): Running;
+  run(args: readonly string[], environment?: Record<string, string | undefined>, cwd?: string): Promise<Ended>;
 }
 
 export async function createPlace(options: SimulatorOptions = { tiny: true }): Promise<Place> {
@@ -63,11 +63,11 @@ export async function createPlace(options: SimulatorOptions = { tiny: true }): P
     BASICAUTH: TOKEN,
     NO_COLOR: '1',
   };
-  const start = (args: readonly string[], extra: Record<string, string | undefined> = {}): Running => {
+  const start = (args: readonly string[], extra: Record<string, string | undefined> = {}, cwd = dir): Running => {
     const env = Object.fromEntries(
       Object.entries({ ...environment, ...extra }).filter((entry): entry is [string, string] => entry[1] !== undefined),
     );
-    const running = startProcess(PROGRAM, args, dir, env);
+    const running = startProcess(PROGRAM, args, cwd, env);
     started.push(running);
     return running;
   };
@@ -78,7 +78,7 @@ export async function createPlace(options: SimulatorOptions = { tiny: true }): P
     simulator,
     environment,
     start,
-    run: (args, extra) => start(args, extra).ended,
+    run: (args, extra, cwd) => start(args, extra, cwd).ended,
   };
 }
 

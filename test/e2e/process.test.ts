@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { createPlace, fileHashes, filesBelow } from './harness.ts';
@@ -44,6 +44,25 @@ describe('download and process, as the reference has them', { timeout: 240_000 }
     const noBuild = await place.run(processing(place));
     expect(noBuild.stdout).toContain('processed=0 uploaded=0 skipped_existing=2');
     expect(fileHashes(join(place.dir, 'out_cdf'))).toEqual(products);
+  });
+
+  test('CLI-22, TEL-D9: relative folders mean the same files when the work goes on from another folder', async () => {
+    const place = await createPlace();
+    const elsewhere = join(place.dir, 'some', 'where');
+    mkdirSync(elsewhere, { recursive: true });
+    const days = ['--start-date', '2025-09-01', '--end-date', '2025-09-02', '--sensor-id', 'REACH-101'];
+    const first = await place.run(['download', ...days, '--limit-days', '1', '--output-dir', './out', ...PACE]);
+    expect(first.stdout).toContain('downloaded=1');
+    const resumed = await place.run(['download', ...days, '--output-dir', '../../out', ...PACE], {}, elsewhere);
+    expect(resumed.stdout).toContain('downloaded=1 skipped_existing=1');
+    expect(place.simulator.stats().requests).toBe(2 * 5);
+    const there = ['process', ...days, '--input-dir', '../../out', '--output-dir', '../../out_cdf'];
+    expect((await place.run(there, {}, elsewhere)).stdout).toContain('processed=2 ');
+    expect((await place.run(processing(place))).stdout).toContain('processed=0 uploaded=0 skipped_existing=2');
+    expect(filesBelow(elsewhere)).toEqual([]);
+    const telemetry = readFileSync(join(place.dir, 'out/download_telemetry.csv'), 'utf8');
+    expect(telemetry.match(/\.\.\//g)).toBeNull();
+    expect(telemetry.split(`${place.dir}/out/REACH-101_`).length).toBeGreaterThan(4);
   });
 
   test('CLI-12, CLI-16: a deleted artifact is downloaded again, a deleted CDF is rebuilt to the same bytes', async () => {

@@ -166,9 +166,9 @@ test('ledger decisions prints the tables that planning follows', async () => {
     /^download\n\ndownload +noDataFinal +artifact +counted +retryFailed +fetchReleased +action\n/,
   );
   expect(text.stdout).toMatch(/failed +– +– +– +no +– +skip_failed/);
-  const [download, process] = JSON.parse((await place.run(['ledger', 'decisions', '--json'])).stdout) as {
+  const tables = JSON.parse((await place.run(['ledger', 'decisions', '--json'])).stdout) as {
     title: string;
   }[];
-  expect([download?.title, process?.title]).toEqual(['download', 'process']);
+  expect(tables.map(({ title }) => title)).toEqual(['download', 'process', 'run']);
   expect(filesBelow(place.workspace)).toEqual([]);
 });

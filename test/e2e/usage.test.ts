@@ -99,6 +99,28 @@ const CASES: readonly UsageCase[] = [
     args: ['process', ...RANGE, '--input-dir', 'nowhere', '--output-dir', 'b'],
     says: ['nowhere', 'spelling'],
   },
+  {
+    name: 'TRACK-8: adopt of a mistyped folder',
+    args: ['adopt', 'nowhere'],
+    says: ['no telemetry CSV', 'nowhere/download_telemetry.csv', '--telemetry-file'],
+  },
+  {
+    name: 'TRACK-17: a rebuild of a mistyped workspace',
+    args: ['ledger', 'rebuild', '--workspace', 'nowhere'],
+    says: ['no telemetry CSV', 'nowhere/downloads/download_telemetry.csv'],
+  },
+  { name: 'an import of nothing', args: ['telemetry', 'import', 'none.csv'], says: ['no telemetry CSV', 'none.csv'] },
+  { name: 'a restore of no day', args: ['restore'], says: ['restore needs a day', 'restore --list'] },
+  {
+    name: 'SAFE-11: a restore where there is no ledger',
+    args: ['restore', '2025-09-01', '--workspace', 'nowhere'],
+    says: ['no ledger', 'nowhere'],
+  },
+  {
+    name: 'day files are removed only once they are delivered',
+    args: ['run', ...RANGE, '--keep-downloads', 'failed'],
+    says: ['--keep-downloads failed needs a destination', '--upload-to'],
+  },
   { name: 'a missing required flag', args: ['download', ...RANGE], says: ['--output-dir'] },
   {
     name: 'a Temporal address that is none',

@@ -3,8 +3,10 @@ import { importTelemetry } from '../../activities/adopt/import-telemetry.ts';
 import type { TelemetryImport } from '../../activities/adopt/import-telemetry.ts';
 import { takeUpFiles } from '../../activities/adopt/take-up-files.ts';
 import type { TakenUp } from '../../activities/adopt/take-up-files.ts';
+import { PipelineError } from '../../core/errors.ts';
 import { openLedger } from '../../ledger/index.ts';
 import type { SqlLedger } from '../../ledger/sql-ledger.ts';
+import { nearestExisting } from '../../storage/folders.ts';
 import type { Workspace } from '../../storage/workspace.ts';
 import type { CliContext } from './context.ts';
 import { formatCount } from './format.ts';
@@ -17,6 +19,19 @@ export interface TakeUpResult {
 
 /** Files listed one by one; the rest are counted. */
 const MOST_LISTED = 50;
+
+/**
+ * Before a workspace is made for it: a mistyped folder leaves no trace.
+ *
+ * @throws PipelineError `config_invalid`
+ */
+export async function requireTelemetry(path: string): Promise<void> {
+  if ((await nearestExisting(path)) === path) return;
+  throw new PipelineError('config_invalid', `There is no telemetry CSV at ${path}.`, {
+    hint: 'Name the folder whose downloads wrote one (download_telemetry.csv beside them), or another file with --telemetry-file.',
+    context: { path },
+  });
+}
 
 /** Runs `work` as the only writer of the workspace; the telemetry CSV is brought up to date at the end. */
 export async function asWriter<T>(

@@ -47,8 +47,49 @@ const NEUTRAL_FACTS: DecisionFacts = {
   recheckDue: false,
 };
 
-/** The tables of both phases, as `download` and `process` use them; `run` is their union. */
+/** What each phase says by itself, by facts that make it say so. */
+const DOWNLOAD_SAYS = {
+  run: {},
+  run_count: { download: 'done', artifact: 'intact' },
+  skip_existing: { download: 'done', artifact: 'intact', counted: true },
+  'skip_existing, file removed': { download: 'done', artifact: 'released', counted: true },
+  skip_terminal: { download: 'noData', noDataFinal: true },
+  skip_failed: { download: 'failed' },
+} as const;
+const PROCESS_SAYS = {
+  run_process: {},
+  run_upload_only: { product: 'intact', productCurrent: true },
+  skip_existing: { product: 'intact', productCurrent: true, delivered: true },
+  skip_failed: { build: 'failed' },
+} as const;
+
+const RUN_CHOICES: readonly Choice[] = [
+  ['download says', Object.keys(DOWNLOAD_SAYS)],
+  ['process says', Object.keys(PROCESS_SAYS)],
+  ['refresh', YES_NO],
+  ['recheckDue', YES_NO],
+];
+
+/** The tables of both phases, as `download` and `process` use them, and how `run` joins what the two say. */
 export function decisionTable(): DecisionTable[] {
+  return [
+    ...phaseTables(),
+    { title: 'run', columns: [...RUN_CHOICES.map(([column]) => column), 'stages'], rows: fold(RUN_CHOICES, {}, inRun) },
+  ];
+}
+
+function inRun(values: Readonly<Record<string, unknown>>): string {
+  const download = DOWNLOAD_SAYS[values['download says'] as keyof typeof DOWNLOAD_SAYS];
+  const process = PROCESS_SAYS[values['process says'] as keyof typeof PROCESS_SAYS];
+  const facts = { ...NEUTRAL_FACTS, ...download, ...process, recheckDue: values['recheckDue'] === true };
+  const flags = { mode: 'run', retryFailed: false, upload: true, fetchReleased: false } as const;
+  const { stages, skip, recheck } = decideDay(facts, { ...flags, refresh: values['refresh'] === true });
+  if (recheck === undefined) return stages.join(', ') || `none: ${skip}`;
+  const anyway = recheck.anyway.join(', ') || 'nothing';
+  return `asks for the count; as many: ${anyway}; another number: ${stages.join(', ')}`;
+}
+
+function phaseTables(): DecisionTable[] {
   return [
     table('download', DOWNLOAD_CHOICES, (facts, flags) => decideDay(facts, flags).download ?? ''),
     table('process', PROCESS_CHOICES, (facts, flags) => decideDay(facts, flags).process ?? ''),
