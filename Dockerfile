@@ -23,7 +23,7 @@ RUN apt-get update \
 COPY --from=build /opt/reachback /opt/reachback
 # The program belongs to root and is only read; the worker's user owns the workspace, ./data as without a container.
 RUN ln -s /opt/reachback/bin/reachback /usr/local/bin/reachback \
-  && install --directory --owner=node --group=node /srv/data /srv/state
+  && install --directory --owner=node --group=node /srv/data /srv/state /srv/scratch
 ENV NODE_ENV=production XDG_STATE_HOME=/srv/state
 WORKDIR /srv
 USER node

@@ -20,6 +20,7 @@ export interface Service {
   readonly network_mode?: string;
   readonly stop_grace_period?: string;
   readonly volumes?: string[];
+  readonly deploy?: { replicas?: string };
 }
 
 export interface ComposeFile {

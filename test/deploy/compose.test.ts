@@ -1,7 +1,10 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
+import { Command } from 'commander';
 import { expect, test } from 'vitest';
+import { createContext } from '../../src/cli/support/context.ts';
+import { addWorkerCommand } from '../../src/cli/worker.ts';
 import { PROJECT, readComposeFile, readProjectFile } from './compose-file.ts';
 
 const compose = readComposeFile();
@@ -24,16 +27,17 @@ test('temporal §6: the compose file follows the Compose Specification', () => {
   expect(validate.errors).not.toBeNull();
 });
 
-test('temporal §6: Temporal on PostgreSQL with its jobs, its web UI, an S3 server and a worker are there; the simulator only when asked for', () => {
+test('temporal §6: Temporal on PostgreSQL with its jobs, its web UI, an S3 server, a worker and builders are there; the simulator only when asked for', () => {
   const always = services.flatMap(([name, { profiles }]) => (profiles ? [] : [name]));
-  const servers = ['postgresql', 'temporal-schema', 'temporal', 'temporal-init', 'temporal-ui', 'versitygw'];
-  expect(always).toEqual([...servers, 'worker']);
+  const jobs = ['temporal-schema', 'ledger-init'];
+  const servers = ['postgresql', ...jobs, 'temporal', 'temporal-init', 'temporal-ui', 'versitygw'];
+  expect(always).toEqual([...servers, 'worker', 'builder']);
   expect(compose.services['simulator']?.profiles).toEqual(['simulator']);
 });
 
 test('temporal §6: every image is pinned to a full version, or built here', () => {
   const pulled = services.filter(([, { build }]) => build !== '.').map(([, { image }]) => image);
-  expect(pulled).toHaveLength(6);
+  expect(pulled).toHaveLength(7);
   expect(pulled.filter((image) => !/^[a-z/-]+:v?\d+\.\d+(\.\d+)?(-[a-z]+)?$/.test(image))).toEqual([]);
   expect(pulled.filter((image) => image.includes('auto-setup'))).toEqual([]);
 });
@@ -55,11 +59,18 @@ test('temporal §6: no secret has a value or a default: it is required, or passe
   expect(secrets.map(({ name }) => name)).toEqual([
     'POSTGRES_PASSWORD',
     'SQL_PASSWORD',
+    'PGPASSWORD',
+    'LEDGER_PASSWORD',
     'POSTGRES_PWD',
     'ROOT_ACCESS_KEY',
     'ROOT_SECRET_KEY',
+    'PGPASSWORD',
     'BASICAUTH',
     'SECRET_ARN_UDL',
+    'AWS_ACCESS_KEY_ID',
+    'AWS_SECRET_ACCESS_KEY',
+    'AWS_SESSION_TOKEN',
+    'PGPASSWORD',
     'AWS_ACCESS_KEY_ID',
     'AWS_SECRET_ACCESS_KEY',
     'AWS_SESSION_TOKEN',
@@ -93,14 +104,14 @@ test('temporal §6: services wait only for services that exist and can be what i
     if (condition === 'service_completed_successfully') return target?.restart !== 'no';
     return target === undefined;
   });
-  expect(waits).toHaveLength(8);
+  expect(waits).toHaveLength(11);
   expect(impossible).toEqual([]);
 });
 
 test('temporal §6: every folder mounted from here exists and is read only, every named volume is declared and used', () => {
   const mounts = services.flatMap(([, { volumes = [] }]) => volumes).map((mount) => mount.split(':'));
   const folders = mounts.filter(([source]) => source!.startsWith('./'));
-  expect(folders).toHaveLength(3);
+  expect(folders).toHaveLength(4);
   expect(folders.filter(([source, , mode]) => !existsSync(join(PROJECT, source!)) || mode !== 'ro')).toEqual([]);
   const named = mounts.filter((mount) => !folders.includes(mount)).map(([source]) => source);
   expect(new Set(named)).toEqual(new Set(Object.keys(compose.volumes)));
@@ -108,6 +119,7 @@ test('temporal §6: every folder mounted from here exists and is read only, ever
 
 test.for([
   ['temporal-schema', compose.services['temporal-schema']?.entrypoint?.[1]],
+  ['ledger-init', compose.services['ledger-init']?.entrypoint?.[1]],
   ['temporal-init', compose.services['temporal-init']?.entrypoint?.[1]],
   ['temporal', compose.services['temporal']?.environment?.['DYNAMIC_CONFIG_FILE_PATH']],
 ] as const)('temporal §6: what %s looks for, %s, is mounted there', ([name, path]) => {
@@ -130,4 +142,38 @@ test('temporal §6: the worker has a workspace and a gate that outlive it, and t
 test('temporal §6: a comment says what each service is for', () => {
   const silent = services.filter(([name]) => !new RegExp(`^ {2}# .+\\n {2}${name}:$`, 'm').test(text));
   expect(silent.map(([name]) => name)).toEqual([]);
+});
+
+/** What follows a flag in a command, `--flag value` or `--flag=value`. */
+function flag(command: readonly string[], name: string): string | undefined {
+  const words = command.flatMap((word) => (word.startsWith('--') ? word.split('=', 2) : [word]));
+  return words[words.indexOf(`--${name}`) + 1];
+}
+
+test('ADR 0013, 0015: one worker downloads, any number of builders share its staging, its ledger and its S3 server, not its folder', () => {
+  const { worker, builder } = compose.services;
+  expect([flag(worker!.command!, 'role'), flag(builder!.command!, 'role')]).toEqual(['download', 'build']);
+  expect(flag(builder!.command!, 'workspace')).toBe(flag(worker!.command!, 'staging'));
+  const [, bucket = ''] = /^s3:\/\/([^/]+)\//.exec(flag(worker!.command!, 'staging')!)!;
+  expect(compose.services['versitygw']!.command!.join(' ')).toContain(`/srv/s3/buckets/${bucket} `);
+  for (const [name, value] of Object.entries(builder!.environment!)) expect(worker!.environment![name]).toBe(value);
+  expect(builder!.environment).toHaveProperty('REACHBACK_LEDGER_URL');
+  expect(builder!.environment).not.toHaveProperty('BASICAUTH');
+  expect(builder!.volumes).toEqual([`scratch:${flag(builder!.command!, 'scratch')}`]);
+  expect(readProjectFile('Dockerfile')).toContain(
+    `--group=node /srv/data /srv/state ${flag(builder!.command!, 'scratch')}\n`,
+  );
+  expect(builder!.deploy?.replicas).toBe('${BUILDERS:-2}');
+  expect(worker!.deploy).toBeUndefined();
+  expect(builder!.healthcheck!.test.at(-1)).toContain(`127.0.0.1:${flag(builder!.command!, 'health')}/readyz`);
+});
+
+test('temporal §6: the flags of the workers are flags of the program', () => {
+  const program = new Command();
+  addWorkerCommand(program, createContext(), () => undefined);
+  const known = program.commands[0]!.options.map(({ long }) => long);
+  for (const name of ['worker', 'builder']) {
+    const given = compose.services[name]!.command!.filter((word) => word.startsWith('--'));
+    for (const each of given) expect(known).toContain(each.split('=')[0]);
+  }
 });

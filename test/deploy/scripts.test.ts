@@ -47,7 +47,7 @@ const SCHEMA_CALLS = [
 test('temporal §6: the scripts are plain shell, for the images that have no bash', async () => {
   const scripts = (await readdir(SCRIPTS)).filter((name) => name.endsWith('.sh'));
   expect(scripts.toSorted()).toEqual(['init-namespace.sh', 'setup-postgres.sh']);
-  for (const name of scripts) {
+  for (const name of [...scripts, '../ledger/setup-ledger.sh']) {
     execFileSync('sh', ['-n', join(SCRIPTS, name)]);
     expect(await readFile(join(SCRIPTS, name), 'utf8')).toMatch(/^#!\/bin\/sh\n(#.*\n)+set -eu\n/);
   }
@@ -80,6 +80,9 @@ test.for([
   ['setup-postgres.sh', 'temporal-sql-tool', { SQL_PASSWORD: 'x' }, 'SQL_HOST'],
   ['setup-postgres.sh', 'temporal-sql-tool', { SQL_HOST: 'x' }, 'SQL_PASSWORD'],
   ['init-namespace.sh', 'temporal', {}, 'TEMPORAL_ADDRESS'],
+  ['../ledger/setup-ledger.sh', 'psql', { PGPASSWORD: 'x', LEDGER_PASSWORD: 'x' }, 'PGHOST'],
+  ['../ledger/setup-ledger.sh', 'psql', { PGHOST: 'x', LEDGER_PASSWORD: 'x' }, 'PGPASSWORD'],
+  ['../ledger/setup-ledger.sh', 'psql', { PGHOST: 'x', PGPASSWORD: 'x' }, 'LEDGER_PASSWORD'],
 ] as const)(
   'temporal §6: %s calls nothing while a variable is missing, and names it',
   async ([script, tool, env, missing]) => {
@@ -90,6 +93,19 @@ test.for([
     expect(await stubs.calls()).toEqual([]);
   },
 );
+
+test('temporal §6: setup-ledger shows its passwords to nobody, and ends in error when the client does', async () => {
+  const env = { PGHOST: 'postgresql', PGPASSWORD: "of the 'administrator'", LEDGER_PASSWORD: "of the 'ledger'" };
+  const stubs = await stubProgram('psql', 'cat');
+  const { status, output } = stubs.run('../ledger/setup-ledger.sh', env);
+  expect(status).toBe(0);
+  expect(output).toContain("alter role reachback password :'password';");
+  const told = `${output}${(await stubs.calls()).join('\n')}`;
+  for (const secret of [env.PGPASSWORD, env.LEDGER_PASSWORD]) expect(told).not.toContain(secret);
+  expect(await stubs.calls()).toEqual([expect.stringContaining('ON_ERROR_STOP=1')]);
+  const refused = await stubProgram('psql', 'cat >/dev/null; exit 3');
+  expect(refused.run('../ledger/setup-ledger.sh', env).status).toBe(3);
+});
 
 test('temporal §6: init-namespace waits for the server, and gives up with its last words', async () => {
   const stubs = await stubProgram('temporal', 'echo "connection refused" >&2; exit 1');

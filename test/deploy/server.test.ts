@@ -6,12 +6,17 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Connection } from '@temporalio/client';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
-import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { NativeConnection, Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { findFault } from '../../deploy/worker/health.ts';
 import { taskQueues } from '../../src/core/backfill/ids.ts';
+import type { DayAttempt } from '../../src/activities/types.ts';
+import { ReachbackClient } from '../../src/client.ts';
 import { SEARCH_ATTRIBUTES } from '../../src/core/search-attributes.ts';
+import { addDays, dayOfMs, parseDay } from '../../src/core/time/day.ts';
+import { loadWorkflowBundle } from '../../src/embedded/workflow-bundle.ts';
+import { OPTIONS, fakeActivities } from '../workflows/harness.ts';
 import { PROJECT, readProjectFile } from './compose-file.ts';
 
 const run = promisify(execFile);
@@ -25,8 +30,6 @@ let server: TestWorkflowEnvironment;
 let connection: Connection;
 /** A folder with the CLI under the name that it has in the image. */
 let programs: string;
-
-Runtime.install({ logger: new DefaultLogger('ERROR') });
 
 beforeAll(async () => {
   const path = process.env['TEMPORAL_CLI_PATH']!;
@@ -143,3 +146,69 @@ test('temporal §6: a worker whose server does not answer is not healthy', async
   const ask = { connection: { address: '127.0.0.1:1' }, namespace: 'default', workspace: 'data-0000' };
   await expect(findFault({ ...ask, host: hostname() })).resolves.toMatch(/^The Temporal server does not answer/);
 });
+
+test('ADR 0012: where days wait for a worker, those of a schedule go before those of a backfill that waited longer', async () => {
+  const workspace = 'data-1111';
+  const queues = taskQueues(workspace);
+  const { activities } = fakeActivities(undefined, true);
+  const built: string[] = [];
+  let release = (): void => undefined;
+  const held = new Promise<void>((resolve) => (release = resolve));
+  const scripted = {
+    ...activities,
+    async buildCdf({ input }: DayAttempt) {
+      built.push(input.day);
+      await held;
+      return { seconds: 1 };
+    },
+  };
+  const native = await NativeConnection.connect({ address: server.address });
+  const common = { connection: native, activities: scripted };
+  const workers = await Promise.all([
+    Worker.create({ ...common, taskQueue: queues.main, workflowBundle: await loadWorkflowBundle() }),
+    Worker.create({ ...common, taskQueue: queues.download }),
+    Worker.create({ ...common, taskQueue: queues.build, maxConcurrentActivityTaskExecutions: 1 }),
+  ]);
+  const running = workers.map((worker) => worker.run());
+  try {
+    const day = (text: string) => parseDay(text);
+    const input = { workspace, product: 'reach-101/quicklook', options: OPTIONS, concurrency: 4 } as const;
+    const client = new ReachbackClient(connection, 'default');
+    const limits = { maxDaysPerRun: 250, searchAttributes: false };
+    const range = { runId: 'r', first: day('2025-09-01'), last: day('2025-09-04'), ...limits };
+    const { handle } = await client.startRange({ ...input, ...range });
+    const waiting = async (count: number): Promise<void> => {
+      await expect.poll(async () => (await backlog(queues.build)) >= count, { timeout: 20_000 }).toBe(true);
+    };
+    await waiting(3);
+    const scheduled = await server.client.workflow.start('scheduledBackfill', {
+      workflowId: 'schedule/data-1111/daily',
+      taskQueue: queues.main,
+      args: [{ ...input, ...limits, increment: { kind: 'trailing', days: 2 } }],
+    });
+    await waiting(5);
+    release();
+    await Promise.all([handle.result(), scheduled.result()]);
+    // One was under way, and one may have been handed to the worker already.
+    const yesterday = addDays(dayOfMs(Date.now()), -1);
+    expect(built).toHaveLength(6);
+    expect(Math.max(...[addDays(yesterday, -1), yesterday].map((each) => built.indexOf(each)))).toBeLessThanOrEqual(3);
+    expect(built.slice(-2).every((each) => each.startsWith('2025-'))).toBe(true);
+  } finally {
+    release();
+    for (const worker of workers) worker.shutdown();
+    await Promise.all(running);
+    await native.close();
+  }
+}, 60_000);
+
+/** Activities that wait in a queue for a worker. */
+async function backlog(name: string): Promise<number> {
+  const { stats } = await connection.workflowService.describeTaskQueue({
+    namespace: 'default',
+    taskQueue: { name },
+    taskQueueType: 2,
+    reportStats: true,
+  });
+  return Number(stats?.approximateBacklogCount ?? 0);
+}
