@@ -13,6 +13,7 @@ import { countRecords } from './count-records.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { downloadWindow } from './download-window.ts';
 import { withHeartbeat } from './heartbeat.ts';
+import { noted } from './passes.ts';
 import { planRange } from './plan-range.ts';
 import { createTellOfPause } from './long-pause.ts';
 import { createTellOfPace } from './pace.ts';
@@ -40,16 +41,30 @@ export function createActivities(deps: ActivityDependencies): Activities {
     finishZarrRebuild: (store) => zarr.finishZarrRebuild(deps, store),
     downloadWindow: tellingOfStops(
       deps,
-      timed('download', (attempt) => downloadWindow(deps, attempt, tellOfPause)),
+      noted(
+        deps,
+        'download',
+        timed('download', (attempt) => downloadWindow(deps, attempt, tellOfPause)),
+      ),
     ),
-    countRecords: tellingOfStops(deps, (attempt) => countRecords(deps, attempt)),
+    countRecords: tellingOfStops(
+      deps,
+      noted(deps, 'count', (attempt) => countRecords(deps, attempt)),
+    ),
     buildCdf: tellingOfStops(
       deps,
-      timed('build', (attempt) => buildCdf(deps, attempt)),
+      noted(
+        deps,
+        'build',
+        timed('build', (attempt) => buildCdf(deps, attempt)),
+      ),
     ),
     stageInput: (attempt) => stageInput(deps, attempt),
     takeProduct: tellingOfStops(deps, (attempt) => takeProduct(deps, attempt)),
-    uploadProduct: tellingOfStops(deps, (attempt) => uploadProduct(deps, attempt)),
+    uploadProduct: tellingOfStops(
+      deps,
+      noted(deps, 'upload', (attempt) => uploadProduct(deps, attempt)),
+    ),
     recordDay: (attempt) => withHeartbeat(() => recordDay(deps, attempt)),
     closeIncident: (incident) =>
       withHeartbeat(async () => {

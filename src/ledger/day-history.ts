@@ -5,6 +5,7 @@ import type { Day } from '../core/time/day.ts';
 import { toArtifact, toCounts, toDelivery } from './artifacts.ts';
 import type { DayHistory } from './reports.ts';
 import type { LedgerTables } from './schema.ts';
+import { toPass } from './passes.ts';
 import { createSliceStore } from './slices.ts';
 import { toCheck } from './source-checks.ts';
 import { absoluteAttempt } from './telemetry-log.ts';
@@ -45,6 +46,13 @@ export function readDayHistory(
       .where('day', '=', day)
       .orderBy('delivered_at')
       .execute();
+    const passes = await trx
+      .selectFrom('passes')
+      .selectAll()
+      .where('product', '=', product)
+      .where('day', '=', day)
+      .orderBy('began_at')
+      .execute();
     const check = await trx
       .selectFrom('source_checks')
       .selectAll()
@@ -56,6 +64,7 @@ export function readDayHistory(
       product,
       day,
       attempts: attempts.map((row) => absoluteAttempt(row, paths)),
+      passes: passes.map(toPass),
       slices: await slices(product, day),
       requestFailures: await requestFailures(product, day),
       files: artifacts.map((row) => ({ ...toArtifact(row, paths), supersededAt: row.superseded_at })),

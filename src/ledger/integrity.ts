@@ -22,6 +22,7 @@ const TABLES = [
   'alerts',
   'alert_days',
   'outbox',
+  'passes',
   'workspace',
 ] as const satisfies (keyof LedgerTables)[];
 

@@ -193,6 +193,25 @@ export interface DayFacts {
   readonly check: CheckRow | null;
 }
 
+/** One go of the engine at a stage of a day. */
+export interface PassRow {
+  readonly product: ProductSlug;
+  readonly day: Day;
+  readonly workflowRunId: string;
+  readonly stage: Stage;
+  /** The engine's attempt, from 1. */
+  readonly pass: number;
+  /** `process 123 on host`. */
+  readonly worker: string;
+  /** ISO 8601 UTC. */
+  readonly beganAt: string;
+  /** Null while it is at work, and for ever when its worker was killed. */
+  readonly endedAt: string | null;
+  /** `done`, `cancelled` or the kind of the error. */
+  readonly outcome: string | null;
+  readonly detail: string | null;
+}
+
 export interface Ledger extends ZarrRecords {
   /**
    * Appends the PENDING row of a stage once; a second call with the same attempt changes nothing, nor does one of a later
@@ -223,6 +242,9 @@ export interface Ledger extends ZarrRecords {
   putRequestFailure(row: RequestFailureRow): Promise<void>;
   /** Of a day, by slice and time. */
   requestFailures(product: ProductSlug, day: Day): Promise<RequestFailureRow[]>;
+
+  /** Notes that a go at a stage began, or how it ended; again, the later word counts. */
+  putPass(row: PassRow): Promise<void>;
 
   /**
    * Makes `row` the current file of its (product, day, kind); a former row with another path or hash is marked superseded.

@@ -6,7 +6,15 @@ import type { CheckState } from '../core/records/source-check.ts';
 import type { Day } from '../core/time/day.ts';
 import type { GapDay } from '../core/report/gaps.ts';
 import type { RecordCounts } from '../core/records/counts.ts';
-import type { ArtifactRow, CheckRow, DeliveryRow, RequestFailureRow, SliceRow, TelemetryStatus } from './ledger.ts';
+import type {
+  ArtifactRow,
+  CheckRow,
+  DeliveryRow,
+  PassRow,
+  RequestFailureRow,
+  SliceRow,
+  TelemetryStatus,
+} from './ledger.ts';
 import type { AttemptRecord } from './telemetry-log.ts';
 
 /** The part of a day that a status speaks about; a failed count belongs to the download. */
@@ -87,6 +95,8 @@ export interface DayHistory {
   readonly product: ProductSlug;
   readonly day: Day;
   readonly attempts: readonly AttemptRecord[];
+  /** Each go of the engine at a stage, by time. */
+  readonly passes: readonly PassRow[];
   readonly slices: readonly SliceRow[];
   readonly requestFailures: readonly RequestFailureRow[];
   /** Present and former ones; `supersededAt` is null for the present. */

@@ -220,6 +220,19 @@ interface OutboxTable {
   last_error: string | null;
 }
 
+interface PassesTable {
+  product: string;
+  day: Day;
+  workflow_run_id: string;
+  stage: Stage;
+  pass: number;
+  worker: string;
+  began_at: string;
+  ended_at: string | null;
+  outcome: string | null;
+  detail: string | null;
+}
+
 /** One row. */
 interface WorkspaceTable {
   id: 1;
@@ -228,6 +241,7 @@ interface WorkspaceTable {
 }
 
 export interface LedgerTables {
+  passes: PassesTable;
   workspace: WorkspaceTable;
   attempts: AttemptsTable;
   slices: SlicesTable;

@@ -11,6 +11,7 @@ import { createOwnership } from './ownership.ts';
 import type { LedgerOwnership } from './ownership.ts';
 import type { LedgerReports } from './reports.ts';
 import type { LedgerTables } from './schema.ts';
+import { createPasses } from './passes.ts';
 import { createSliceStore } from './slices.ts';
 import { createSourceChecks } from './source-checks.ts';
 import { createSqlReports } from './sql-reports.ts';
@@ -41,6 +42,7 @@ export function createSqlLedger({ db, root, now, disconnect }: SqlLedgerOptions)
     ...createAttemptWriter({ db, paths, now }),
     ...createSliceStore(db),
     ...createArtifactStore({ db, paths, now }),
+    ...createPasses(db),
     ...createSourceChecks(db),
     ...createAdoption({ db, paths, now }),
     ...createSqlReports(db, paths),

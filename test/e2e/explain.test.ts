@@ -29,6 +29,10 @@ test('TRACK-3, TRACK-12: a day that met a 429, a 503 and a crash is explained; s
   const at = ['--workspace', place.workspace];
   const text = (await place.run(['explain', '2025-09-01', ...at])).stdout;
   expect(text).toMatch(/^2025-09-01 reach-all\/quicklook\nAttempts\n/);
+  expect(text).toMatch(
+    /download by process \d+ on \S+: never ended, as its worker was killed or cut off; taken up [\d.]+ s/,
+  );
+  expect(text).toMatch(/download again \(\d\) by process \d+ on \S+: done after [\d.]+ s/);
   expect(text).toMatch(/rate_limited: HTTP 429 .*Retry-After 1, took .*, asked again \d+\.\d s later/);
   expect(text).toMatch(/http_error: HTTP 503 .*, asked again \d+\.\d s later/);
   expect(text).toMatch(/wrong_kind: HTTP 200 \(text\/html.*/);
@@ -40,6 +44,7 @@ test('TRACK-3, TRACK-12: a day that met a 429, a 503 and a crash is explained; s
   const [history] = JSON.parse(json.stdout) as [DayHistory];
   expect(history.requestFailures.map(({ kind }) => kind)).toEqual(['rate_limited', 'http_error', 'wrong_kind']);
   expect(history.slices).toHaveLength(288);
+  expect(new Set(history.passes.map(({ stage }) => stage))).toEqual(new Set(['download', 'count', 'build', 'upload']));
   const [artifact, product] = history.files;
   expect(product?.inputSha256).toBe(artifact?.sha256);
   expect(history.counts.map(({ artifactSha256 }) => artifactSha256)).toEqual([artifact?.sha256]);

@@ -6,7 +6,7 @@ import type { Stage } from '../../src/core/backfill/types.ts';
 import { parseProductSlug } from '../../src/core/product.ts';
 import { addDays, parseDay } from '../../src/core/time/day.ts';
 import type { Day } from '../../src/core/time/day.ts';
-import type { CheckRow, DayFacts, SliceRow, StageClosing } from '../../src/ledger/ledger.ts';
+import type { PassRow, CheckRow, DayFacts, SliceRow, StageClosing } from '../../src/ledger/ledger.ts';
 import type { SqlLedger } from '../../src/ledger/sql-ledger.ts';
 import {
   DAY,
@@ -792,6 +792,22 @@ export function describeLedger(name: string, open: LedgerFactory): void {
       await ledger.putArtifact(download(root));
       await ledger.putArtifact(product(root, { product: PROVISIONAL }));
       await ledger.putCounts(QUICKLOOK, DAY, 'a'.repeat(64), COUNTS);
+      const killed: PassRow = {
+        product: QUICKLOOK,
+        day: DAY,
+        workflowRunId: 'wf-1',
+        stage: 'download',
+        pass: 1,
+        worker: 'process 7 on host',
+        beganAt: '2025-11-21T05:00:00.000Z',
+        endedAt: null,
+        outcome: null,
+        detail: null,
+      };
+      const again = { ...killed, pass: 2, beganAt: '2025-11-21T05:00:08.000Z' };
+      for (const pass of [again, killed, { ...again, endedAt: '2025-11-21T05:00:09.000Z', outcome: 'done' }]) {
+        await ledger.putPass(pass);
+      }
       const histories = await ledger.dayHistories(DAY);
       expect(histories.map((history) => history.product)).toEqual([PROVISIONAL, QUICKLOOK]);
       expect(await ledger.dayHistories(DAY, QUICKLOOK)).toEqual([histories[1]]);
@@ -800,6 +816,7 @@ export function describeLedger(name: string, open: LedgerFactory): void {
         product: QUICKLOOK,
         day: DAY,
         attempts: (await ledger.attemptsAfter(0, 10)).slice(0, 2),
+        passes: [killed, { ...again, endedAt: '2025-11-21T05:00:09.000Z', outcome: 'done' }],
         slices: [at(0)],
         requestFailures: [refused],
         files: [

@@ -83,6 +83,7 @@ describe('opening', () => {
       'generation_dates',
       'input_files',
       'outbox',
+      'passes',
       'request_failures',
       'slice_days',
       'slices',
@@ -209,7 +210,7 @@ test('TRACK-16: a ledger from before the comparisons with the source is upgraded
   raw.exec(`drop index slices_poor; drop table source_checks; alter table slices drop column outside;
     alter table artifacts drop column restored_for;
     drop table day_states; drop table slice_days; drop table request_failures;
-    drop table zarr_days; drop table outbox; drop table alert_days; drop table alerts; drop table workspace;
+    drop table zarr_days; drop table outbox; drop table alert_days; drop table alerts; drop table workspace; drop table passes;
     delete from kysely_migration where name >= '0002'`);
   raw.close();
   const after = await openIn(root);

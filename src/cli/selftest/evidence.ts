@@ -17,8 +17,8 @@ export interface Evidence {
   readonly untidy: readonly string[];
 }
 
-/** Tables about this machine's writing and about what the source did wrong, not about days. */
-const APART = /^(kysely_.*|telemetry_exports|request_failures)$/;
+/** Tables about this machine's writing, its goes at a day and what the source did wrong, not about days. */
+const APART = /^(kysely_.*|telemetry_exports|request_failures|passes|workspace)$/;
 /** Different from run to run: times, ids, and how often a source failed. */
 const VOLATILE = /^(seq|id|run_id|workflow_run_id|mtime_ms|superseded_by|failures)$|(_at|seconds)$/;
 /** In a manifest, when the source was asked for its count. */

@@ -8,6 +8,7 @@ export function explainText(history: DayHistory, withSlices: boolean): string {
   return [
     `${history.day} ${history.product}`,
     ...section('Attempts', attemptLines(history)),
+    ...section('Passes: each go at a stage', passLines(history)),
     ...section('Requests that brought nothing, and what followed', requestLines(history)),
     ...section('Slices', sliceLines(history, withSlices)),
     ...section('Files', fileLines(history)),
@@ -23,10 +24,25 @@ function section(title: string, lines: readonly string[]): string[] {
 function attemptLines({ attempts }: DayHistory): string[] {
   return attempts.map((row) => {
     const seconds = row.upload_seconds ?? row.build_seconds ?? row.download_seconds;
-    const took = row.finished_at === null || seconds === null ? '' : `, took ${formatSeconds(seconds)}`;
+    const took = row.finished_at === null || seconds === null ? '' : `, its last pass took ${formatSeconds(seconds)}`;
     const where = row.destination === '' ? '' : ` to ${row.destination}`;
     const why = row.error_message === null ? '' : `: ${row.error_message} (${row.error_type ?? row.stage})`;
     return `${instant(row.finished_at ?? row.started_at)} ${row.status}${where}${took}${why} [run ${row.run_id}]`;
+  });
+}
+
+/** Who was at each stage, for how long, and how it ended; one without an end met a crash, unless it is at work. */
+function passLines({ passes }: DayHistory): string[] {
+  return passes.map(({ stage, pass, worker, beganAt, endedAt, outcome: end, detail }, index) => {
+    const followed = passes.slice(index + 1).find((later) => later.stage === stage);
+    const named = `${instant(beganAt)} ${stage}${pass === 1 ? '' : ` again (${pass})`} by ${worker}: `;
+    if (endedAt !== null) {
+      const seconds = (Date.parse(endedAt) - Date.parse(beganAt)) / 1000;
+      return `${named}${end ?? 'ended'} after ${formatSeconds(seconds)}${detail === null ? '' : `: ${oneLine(detail)}`}`;
+    }
+    if (followed === undefined) return `${named}no word of its end: at work, or its worker was killed`;
+    const goneS = (Date.parse(followed.beganAt) - Date.parse(beganAt)) / 1000;
+    return `${named}never ended, as its worker was killed or cut off; taken up ${formatSeconds(goneS)} after it began`;
   });
 }
 

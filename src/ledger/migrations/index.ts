@@ -8,6 +8,7 @@ import * as notifications from './0005-notifications.ts';
 import * as restoredProducts from './0006-restored-products.ts';
 import * as workspace from './0007-workspace.ts';
 import * as poorSlices from './0008-poor-slices.ts';
+import * as passes from './0009-passes.ts';
 
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0001-initial': { up: initial.up },
@@ -18,4 +19,5 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0006-restored-products': { up: restoredProducts.up },
   '0007-workspace': { up: workspace.up },
   '0008-poor-slices': { up: poorSlices.up },
+  '0009-passes': { up: passes.up },
 };
