@@ -1,3 +1,4 @@
+import { Option } from 'commander';
 import type { Command } from 'commander';
 import { decisionTable } from '../core/backfill/decision-table.ts';
 import { PipelineError } from '../core/errors.ts';
@@ -8,7 +9,7 @@ import { EXIT } from './support/exit-codes.ts';
 import type { ExitCode } from './support/exit-codes.ts';
 import { formatCount, formatTable } from './support/format.ts';
 import { readLedger } from './support/read-ledger.ts';
-import { requireTelemetry, takeUp, takeUpText } from './support/take-up.ts';
+import { finalize, putLedgerAside, requireTelemetry, takeUp, takeUpText } from './support/take-up.ts';
 
 interface Flags {
   readonly workspace: string;
@@ -39,14 +40,30 @@ export function addLedgerCommand(program: Command, context: CliContext, end: (co
     .description(
       'Make the ledger anew from the telemetry CSV and the files, after its database was lost or put aside: every file that the\n' +
         'CSV names is read and compared with the manifest beside it. No request, no file is changed. May be repeated, and goes on\n' +
-        'after a kill. What only the database knew is gone: slices, refused requests, comparisons of days without data.',
+        'after a kill. What only the database knew is gone: slices, refused requests, comparisons of days without data.\n' +
+        '--finalize-only reads no file: it makes the sums and latest states of days anew from the rows that are there.',
     )
     .option('--workspace <dir>', 'the workspace (or an --output-dir)', './data')
+    .addOption(
+      new Option('--reset', 'put the present database aside first (a SQLite file; it is kept beside)').conflicts(
+        'finalizeOnly',
+      ),
+    )
+    .option('--finalize-only', 'only the sums and latest states of days, from the rows of the database')
     .option('--json', 'print as JSON')
-    .action(async (given: Flags) => {
+    .action(async (given: Flags & { readonly reset?: boolean; readonly finalizeOnly?: boolean }) => {
       const request = { dir: given.workspace, cwd: context.cwd };
+      if (given.finalizeOnly === true) {
+        await readLedger(context, given.workspace, () => Promise.resolve());
+        const days = await finalize(context, await openWorkspace(request));
+        context.print(given.json === true ? JSON.stringify({ days }) : `${formatCount(days)} days summed up.`);
+        end(EXIT.ok);
+        return;
+      }
       await requireTelemetry((await locateWorkspace(request)).telemetryFile);
-      const result = await takeUp(context, await openWorkspace(request));
+      const workspace = await openWorkspace(request);
+      if (given.reset === true) await putLedgerAside(context, workspace);
+      const result = await takeUp(context, workspace);
       context.print(given.json === true ? JSON.stringify(result) : takeUpText(result));
       end(EXIT.ok);
     });

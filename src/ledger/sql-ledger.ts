@@ -12,6 +12,8 @@ import type { LedgerOwnership } from './ownership.ts';
 import type { LedgerReports } from './reports.ts';
 import type { LedgerTables } from './schema.ts';
 import { createPasses } from './passes.ts';
+import { createRollUp } from './roll-up.ts';
+import type { RollUp } from './roll-up.ts';
 import { createSliceStore } from './slices.ts';
 import { createSourceChecks } from './source-checks.ts';
 import { createSqlReports } from './sql-reports.ts';
@@ -23,7 +25,7 @@ import type { AttemptImport } from './telemetry-import.ts';
 import { workspacePaths } from './workspace-paths.ts';
 
 /** Everything a ledger offers: what the pipeline writes, what reports read, what the telemetry CSV and messages are made from. */
-export type SqlLedger = Ledger & LedgerReports & TelemetryLog & AlertStore & AttemptImport & LedgerOwnership;
+export type SqlLedger = Ledger & LedgerReports & TelemetryLog & AlertStore & AttemptImport & LedgerOwnership & RollUp;
 
 export interface SqlLedgerOptions {
   readonly db: Kysely<LedgerTables>;
@@ -51,6 +53,7 @@ export function createSqlLedger({ db, root, now, disconnect }: SqlLedgerOptions)
     ...createAlertStore(db, now),
     ...createAttemptImport(db, paths),
     ...createOwnership(db, now),
+    ...createRollUp(db),
     dayFacts: (product, first, last, destination) => readDayFacts(db, paths, { product, first, last, destination }),
     async close() {
       if (closed) return;

@@ -36,6 +36,7 @@ export const CRASH_POINTS = [
   'telemetry-appended',
   'telemetry-imported',
   'file-taken-up',
+  'days-summed-up',
 ] as const;
 export type CrashPoint = (typeof CRASH_POINTS)[number];
 

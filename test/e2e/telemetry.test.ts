@@ -1,6 +1,7 @@
 /** The telemetry CSV as a contract: other programs read it, a lost ledger comes back from it, and no kill on the way matters. */
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import Database from 'better-sqlite3';
 import { expect, test } from 'vitest';
 import { addDays, parseDay } from '../../src/core/time/day.ts';
 import { readLedgerContent } from '../../src/ledger/content.ts';
@@ -95,6 +96,53 @@ test('TRACK-4: an import that is killed keeps what was committed; again, it ends
   const whole = contentOf(join(place.dir, 'whole'));
   expect(whole.states).toHaveLength(1_250);
   expect(contentOf(join(place.dir, 'killed'))).toEqual(whole);
+}, 120_000);
+
+test('TRACK-6, TRACK-7: ledger rebuild --finalize-only and --reset, each twice and killed in the middle, end as one that was not', async () => {
+  const place = await createPlace();
+  const workspace = join(place.dir, 'ws');
+  const at = ['--workspace', workspace];
+  const csv = join(place.dir, 'telemetry.csv');
+  const rows = Array.from({ length: 450 }, (_none, index) => rowsOf(index)).join('');
+  writeFileSync(csv, csvLine(TELEMETRY_COLUMNS) + rows);
+  mkdirSync(workspace);
+  expect((await place.run(['telemetry', 'import', csv, ...at])).code).toBe(0);
+  const { ledgerPath } = ledgerOf(workspace);
+  const states = () => JSON.stringify(readLedgerContent(ledgerPath)['day_states']);
+  const good = states();
+  const damage = (statement: string): void => {
+    const database = new Database(ledgerPath);
+    database.exec(statement);
+    database.close();
+  };
+  damage(
+    `delete from day_states where day < '2015-06-01'; update day_states set status = 'FAILED' where day > '2016-01-01'`,
+  );
+  expect((await place.run(['ledger', 'check', ...at])).code).toBe(1);
+  const finalize = ['ledger', 'rebuild', '--finalize-only', ...at];
+  const killed = await place.run(finalize, { REACHBACK_CRASH_POINT: 'days-summed-up:2' });
+  expect(killed.code).toBeNull();
+  expect(states()).not.toBe(good);
+  for (const time of [1, 2]) {
+    const ended = await place.run(finalize);
+    expect({ time, ...ended }).toMatchObject({ time, code: 0, stdout: '450 days summed up.\n' });
+    expect(states()).toBe(good);
+  }
+  expect((await place.run(['ledger', 'check', ...at])).code).toBe(0);
+
+  const reset = ['ledger', 'rebuild', '--reset', ...at];
+  for (const time of [1, 2]) {
+    const ended = await place.run(reset);
+    expect({ time, ...ended }).toMatchObject({
+      time,
+      code: 0,
+      stdout: expect.stringContaining('900 rows read, 900 new'),
+    });
+    expect(states()).toBe(good);
+  }
+  expect(filesBelow(join(workspace, 'state')).filter((path) => /reachback\.db\.\d{8}T\d{6}$/.test(path))).toHaveLength(
+    2,
+  );
 }, 120_000);
 
 test('TRACK-8, CLI-19: after adopt, download and process ask for nothing that another program had done', async () => {

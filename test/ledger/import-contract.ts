@@ -5,7 +5,8 @@ import type { ImportedAttempt } from '../../src/ledger/telemetry-rows.ts';
 import { TELEMETRY_COLUMNS } from '../../src/ledger/telemetry-format.ts';
 import type { TelemetryRow } from '../../src/ledger/telemetry-read.ts';
 import type { LedgerFactory } from './contract.ts';
-import { DAY, QUICKLOOK, attempt, createClock, temporaryFolder } from './support.ts';
+import { addDays } from '../../src/core/time/day.ts';
+import { DAY, QUICKLOOK, attempt, createClock, slice, temporaryFolder } from './support.ts';
 
 function rowWith(values: Partial<TelemetryRow>): TelemetryRow {
   const known: Partial<TelemetryRow> = {
@@ -69,4 +70,33 @@ export function describeImport(name: string, open: LedgerFactory): void {
     expect(failed({ process_seconds: '1' })).toEqual(['build']);
     expect(failed({ window_start_utc: '2025-09-01T00:00:00+00:00' })).toEqual(['download']);
   });
+
+  test(`${name}: TRACK-5, TRACK-6: states and sums of days are made anew in chunks, to what they were, also once begun and left`, async () => {
+    const ledger = await open(temporaryFolder(), createClock().now);
+    const days = [0, 1, 2, 3, 4].map((later) => addDays(DAY, later));
+    for (const [index, day] of days.entries()) {
+      const workflowRunId = `wf-${day}`;
+      await ledger.openStage(attempt({ day, workflowRunId }));
+      if (index % 2 === 0) await ledger.failStage(attempt({ day, workflowRunId }), FAILURE);
+      await ledger.putSlices([slice({ day }), slice({ day, startMs: slice().startMs + 1, records: 7 })]);
+    }
+    const told = async () => [
+      await ledger.stateCounts(),
+      await ledger.dayFacts(QUICKLOOK, DAY, days[4]!, null),
+      (await ledger.checkIntegrity()).problems,
+    ];
+    const before = await told();
+    expect(before[2]).toEqual([]);
+    const chunk = await ledger.rollUpAfter(null, 2);
+    expect(chunk).toEqual({ days: 2, last: { product: QUICKLOOK, day: days[1] } });
+    expect(await told()).toEqual(before);
+    const chunks: number[] = [];
+    for (let next = await ledger.rollUpAfter(null, 2); next; next = await ledger.rollUpAfter(next.last, 2)) {
+      chunks.push(next.days);
+    }
+    expect(chunks).toEqual([2, 2, 1]);
+    expect(await told()).toEqual(before);
+  });
 }
+
+const FAILURE = { stage: 'download', kind: 'slice_exhausted', message: 'slice 12 failed 6 times: HTTP 503' } as const;

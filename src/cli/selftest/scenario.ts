@@ -6,6 +6,7 @@ import type { ArmedCrashPoint, CrashPoint } from '../../storage/crash-point.ts';
 const POINTS_OF_OTHERS: readonly CrashPoint[] = [
   'telemetry-imported',
   'file-taken-up',
+  'days-summed-up',
   'input-staged',
   'product-staged',
   'product-noted',

@@ -1,12 +1,15 @@
 /** What `adopt` and `ledger rebuild` have in common: telemetry and files into a workspace's ledger, and the report. */
+import { rename } from 'node:fs/promises';
 import { importTelemetry } from '../../activities/adopt/import-telemetry.ts';
 import type { TelemetryImport } from '../../activities/adopt/import-telemetry.ts';
 import { takeUpFiles } from '../../activities/adopt/take-up-files.ts';
 import type { TakenUp } from '../../activities/adopt/take-up-files.ts';
 import { PipelineError } from '../../core/errors.ts';
+import { ledgerAddress } from '../../ledger/address.ts';
 import { openLedger } from '../../ledger/index.ts';
 import type { SqlLedger } from '../../ledger/sql-ledger.ts';
-import { nearestExisting } from '../../storage/folders.ts';
+import { crashPoint } from '../../storage/crash-point.ts';
+import { errorCode, nearestExisting } from '../../storage/folders.ts';
 import type { Workspace } from '../../storage/workspace.ts';
 import type { CliContext } from './context.ts';
 import { formatCount } from './format.ts';
@@ -64,6 +67,54 @@ export function takeUp(context: CliContext, workspace: Workspace): Promise<TakeU
     });
     return { telemetry, files };
   });
+}
+
+/** Days of a transaction: some tenths of a second. */
+const DAYS_PER_CHUNK = 200;
+
+/** TRACK-6: a kill leaves whole chunks, and the next one begins again. @returns how many days were summed up */
+export function finalize(context: CliContext, workspace: Workspace): Promise<number> {
+  return asWriter(context, workspace, async (ledger) => {
+    let days = 0;
+    for (let chunk = await ledger.rollUpAfter(null, DAYS_PER_CHUNK); chunk;) {
+      days += chunk.days;
+      context.remark(`${formatCount(days)} days summed up, to ${chunk.last.day} of ${chunk.last.product}`);
+      crashPoint('days-summed-up');
+      chunk = await ledger.rollUpAfter(chunk.last, DAYS_PER_CHUNK);
+    }
+    return days;
+  });
+}
+
+/**
+ * TRACK-7: `--reset`. Nothing is deleted.
+ *
+ * @throws PipelineError `config_invalid` for a ledger in PostgreSQL, with what to do there
+ */
+export async function putLedgerAside(context: CliContext, workspace: Workspace): Promise<void> {
+  const address = ledgerAddress(context.environment.ledgerUrl, workspace.ledgerPath);
+  if (address.kind === 'postgres') {
+    throw new PipelineError('config_invalid', `--reset is for a ledger in a file, not for ${address.shown}.`, {
+      hint: 'Rename its schema (alter schema … rename to …), make an empty one of the old name, then: reachback ledger rebuild',
+    });
+  }
+  const lock = await lockWorker(workspace, context.commandLine);
+  try {
+    const stamp = new Date().toISOString().slice(0, 19).replaceAll(/[-:]/g, '');
+    for (const suffix of ['', '-wal', '-shm']) {
+      const aside = `${address.file}.${stamp}${suffix}`;
+      const isThere = await rename(`${address.file}${suffix}`, aside).then(
+        () => true,
+        (error: unknown) => {
+          if (errorCode(error) !== 'ENOENT') throw error;
+          return false;
+        },
+      );
+      if (isThere && suffix === '') context.remark(`put aside: ${aside}`);
+    }
+  } finally {
+    lock.release();
+  }
 }
 
 export function takeUpText({ telemetry, files }: TakeUpResult): string {
