@@ -1,11 +1,15 @@
 /** Late data: a day that is done is looked at again, and touched only where the source has something else by now. */
+import { spawn } from 'node:child_process';
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { startSimulator } from '../../simulator/simulator.ts';
 import type { Simulator, SimulatorOptions } from '../../simulator/simulator.ts';
+import { createActivities } from '../../src/activities/index.ts';
 import type { RunOptions } from '../../src/core/backfill/types.ts';
 import { parseDay } from '../../src/core/time/day.ts';
+import type { CrashPoint } from '../../src/storage/crash-point.ts';
 import { readManifest } from '../../src/storage/manifest.ts';
 import type { UdlSource } from '../../src/sources/udl/index.ts';
 import { KILLED, createPlace, dayAttempt, engine, filesBelow, identity, sourceAt, tryStage } from './set-up.ts';
@@ -13,6 +17,7 @@ import type { Place } from './set-up.ts';
 
 const DAY = parseDay('2025-09-01');
 const ALL = 'reach-all/quicklook';
+const PROCESS = fileURLToPath(new URL('./recheck-process.ts', import.meta.url));
 const TINY: SimulatorOptions = { tiny: true };
 
 let simulator: Simulator;
@@ -143,6 +148,53 @@ describe('more has come', () => {
     },
   );
 
+  /** The day with its three late instants, for all of these. */
+  let late3: Promise<string> | undefined;
+
+  /** Another process looks again and ends at the crash point, or when the source was asked for so many counts. */
+  async function killedAt(where: CrashPoint | { readonly counts: number }): Promise<NodeJS.Signals | null> {
+    const point = typeof where === 'string' ? where : '';
+    const args = [PROCESS, simulator.url, place.workspace.root, DAY, point];
+    const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] });
+    const ended = new Promise<NodeJS.Signals | null>((resolve) =>
+      child.once('exit', (_code, signal) => resolve(signal)),
+    );
+    if (typeof where === 'object') {
+      const asked = (): number => simulator.stats().byEndpoint['count'] ?? 0;
+      await expect.poll(asked, { timeout: 60_000, interval: 5 }).toBeGreaterThan(where.counts);
+      child.kill('SIGKILL');
+    }
+    return await ended;
+  }
+
+  test.for<[CrashPoint | { readonly counts: number }]>([
+    [{ counts: 3 }],
+    ['slice-temporary'],
+    ['download-renamed'],
+    ['download-manifest'],
+  ])(
+    'SAFE-5: the process is killed at %j: the next one ends with the same day',
+    { timeout: 120_000 },
+    async ([where]) => {
+      await download();
+      const former = await factsOf();
+      const late = simulator.deliverLate(DAY, 3);
+      simulator.setFaults({ rules: [{ match: { endpoint: 'count' }, fault: { kind: 'latency', ms: 30 } }] });
+      const before = simulator.stats().byEndpoint['data']!;
+      expect(await killedAt(where)).toBe('SIGKILL');
+      await lookAgain({}, 2);
+      const { artifact, check } = await factsOf();
+      expect(artifact!.records).toBe(former.artifact!.records + 2 * late);
+      expect(readFileSync(artifact!.path, 'utf8')).toBe(await late3);
+      expect(identity(artifact!.path).sha256).toBe(artifact!.sha256);
+      expect(check).toMatchObject({ state: 'verified', kept: artifact!.records });
+      expect(filesBelow(place.workspace.root).filter((name) => name.includes('.slice'))).toEqual([]);
+      // Found again, or the whole day where the file was without its manifest; never both.
+      const most = where === 'download-renamed' ? 288 + 2 * late : 4 * late;
+      expect(simulator.stats().byEndpoint['data']! - before).toBeLessThanOrEqual(most);
+    },
+  );
+
   test('without the former file the day is fetched again as a whole, what was found first not twice', async () => {
     await download();
     const { artifact } = await factsOf();
@@ -154,6 +206,53 @@ describe('more has come', () => {
     await lookAgain({ run: 'workflow-run-3' });
     expect(simulator.stats().byEndpoint['data']! - before).toBe(288);
     expect(readFileSync((await factsOf()).artifact!.path, 'utf8')).toBe(await freshBytes());
+  });
+});
+
+describe('UDL-D14, SAFE-13: a source that has nothing of a day any more', () => {
+  async function withdrawnFrom(product = ALL) {
+    await download({ product });
+    const gone = await startSimulator({ ...TINY, emptyDays: [DAY] });
+    const from = sourceAt(gone.url);
+    onTestFinished(async () => {
+      await from.close();
+      await gone.close();
+    });
+    return { gone, activities: createActivities({ ...place.deps, source: from }) };
+  }
+
+  test.for([[ALL], ['reach-101/quicklook']])(
+    '%s: what it gave is kept, the day is done and differs, told with the number of its records',
+    async ([product]) => {
+      const { gone, activities } = await withdrawnFrom(product!);
+      const [before, rows, { artifact }] = [files(), await place.rows(), await factsOf(product)];
+      for (const [tries, options] of [{}, { refresh: true }].entries()) {
+        const run = `workflow-run-${tries + 2}`;
+        const looked = await lookAgain({ product: product!, options, run, at: { ...place, activities } });
+        expect(looked).toMatchObject({ outcome: 'unchanged', check: 'differs' });
+      }
+      expect(files()).toEqual(before);
+      expect(await place.rows()).toEqual(rows);
+      const { check, download: latest } = await factsOf(product);
+      const kept = artifact!.records;
+      expect(latest?.status).toBe('DOWNLOADED');
+      expect(check).toMatchObject({ state: 'differs', kept, counted: 0, artifactSha256: artifact!.sha256 });
+      expect(check!.reason).toContain(`has nothing of the day any more; the ${kept} records that it gave are kept`);
+      expect(gone.stats().requests).toBeLessThanOrEqual(2 * 3);
+      // It has them again.
+      const again = await lookAgain({ product: product!, run: 'workflow-run-9' });
+      expect(again).toMatchObject({ outcome: 'unchanged', check: 'verified' });
+      expect(files()).toEqual(before);
+    },
+  );
+
+  test('a day whose file went after delivery stays delivered too', async () => {
+    const { activities } = await withdrawnFrom();
+    const { artifact } = await factsOf();
+    await place.ledger.releaseArtifact(artifact!.path);
+    rmSync(artifact!.path);
+    expect(await lookAgain({ at: { ...place, activities } })).toMatchObject({ outcome: 'unchanged', check: 'differs' });
+    expect((await factsOf()).download?.status).toBe('DOWNLOADED');
   });
 });
 

@@ -12,10 +12,12 @@ import { daySlices } from '../../core/slices.ts';
 import type { Slice } from '../../core/slices.ts';
 import { SOFTWARE } from '../../core/version.ts';
 import type { SliceRow } from '../../ledger/ledger.ts';
+import { crashPoint } from '../../storage/crash-point.ts';
 import { writeManifest } from '../../storage/manifest.ts';
 import type { DownloadManifest } from '../../storage/manifest.ts';
 import { assembleArtifact, findIntactArtifact, unionOfColumns } from './artifact.ts';
 import { locateSlices } from './locate-slices.ts';
+import { rangeOf } from './reconcile.ts';
 import type { KnownSlice } from './reconcile.ts';
 import { writeSliceFile } from './slice-file.ts';
 import type { SliceFile } from './slice-file.ts';
@@ -86,18 +88,33 @@ export async function recheckDay(
   const questions = new SourceQuestions(deps, product, { signal, onRequest: () => (requests += 1) });
   const folder = sliceFolder(deps.folders, request.product, request.day);
   const fetched = new Map<number, SliceFile>();
-  const { check } = await verify(deps, request, known, {
-    count: (range) => questions.count(range),
-    fetch: async (slice) => {
-      const answer = await questions.slice(slice);
-      const header = sliceHeader(request, slice, answer);
-      await mkdir(folder, { recursive: true });
-      const block = answer.kind === 'data' ? answer.block : new Uint8Array();
-      fetched.set(slice.startMs, await writeSliceFile(folder, header, block));
-      if (answer.kind === 'data') deps.source.recycle(answer.block);
-      return { slice, records: header.counts.records, outside: header.outside };
-    },
+  const fetch = async (slice: Slice): Promise<KnownSlice> => {
+    const answer = await questions.slice(slice);
+    const header = sliceHeader(request, slice, answer);
+    await mkdir(folder, { recursive: true });
+    const block = answer.kind === 'data' ? answer.block : new Uint8Array();
+    fetched.set(slice.startMs, await writeSliceFile(folder, header, block));
+    if (answer.kind === 'data') deps.source.recycle(answer.block);
+    return { slice, records: header.counts.records, outside: header.outside };
+  };
+  let first = true;
+  const count = async (range: Slice): Promise<number> => {
+    const records = await questions.count(range);
+    const isAll = first;
+    first = false;
+    if (isAll && (await isWithdrawn(records, known, count, fetch))) throw new Withdrawn();
+    return records;
+  };
+  const looked = await verify(deps, request, known, { count, fetch }).catch((error: unknown) => {
+    if (error instanceof Withdrawn) return null;
+    throw error;
   });
+  const left = known.reduce(
+    (sum, { slice, records }) => sum + (fetched.get(slice.startMs)?.header.counts.records ?? records),
+    0,
+  );
+  if (looked === null || (left === 0 && request.records > 0)) return { ...withdrawn(request), requests };
+  const { check } = looked;
   if (check.state === 'uncounted') return { outcome: 'unknown', reason: check.reason ?? '', requests };
 
   const newRows = [...fetched.values()].map(({ header }) => rowOfSlice(header, 0));
@@ -110,10 +127,9 @@ export async function recheckDay(
   if (!manifest || !files) return { outcome: 'download', requests };
 
   const present = files.filter(({ header }) => header.counts.records > 0);
-  // Nothing left of a day that had data: the former file stays until a download says so.
-  if (present.length === 0) return { outcome: 'download', requests };
   const columns = unionOfColumns(present);
   const digest = await assembleArtifact({ path, log: deps.log }, product.format, present, columns, signal);
+  crashPoint('download-renamed');
   const renewed: DownloadManifest = {
     ...manifest,
     ...digest,
@@ -126,7 +142,38 @@ export async function recheckDay(
     check,
   };
   await writeManifest(path, renewed);
+  crashPoint('download-manifest');
   return { outcome: 'changed', done: doneOf(path, renewed, requests), rows: newRows };
+}
+
+/** The source has nothing of a day that has records. */
+class Withdrawn extends Error {}
+
+/**
+ * Whether nothing of the day is left, in three questions where finding out slice by slice would take hundreds.
+ *
+ * @param counted - of the day and what lies at its end
+ */
+async function isWithdrawn(
+  counted: number,
+  known: readonly KnownSlice[],
+  count: (range: Slice) => Promise<number>,
+  fetch: (slice: Slice) => Promise<KnownSlice>,
+): Promise<boolean> {
+  const last = known.at(-1)!;
+  const hadRecords = known.some(({ records }) => records > 0);
+  if (!hadRecords || counted > last.outside) return false;
+  if (counted === 0) return true;
+  const before = known.length > 1 ? await count(rangeOf(known.slice(0, -1))) : 0;
+  return before === 0 && (await fetch(last.slice)).records === 0;
+}
+
+/** Kept, and told: what a source no longer gives, by mistake or on purpose, must not empty a product by itself (ADR 0020). */
+function withdrawn({ records }: RecheckRequest): Extract<RecheckOutcome, { outcome: 'same' }> {
+  const at = new Date().toISOString();
+  const reason = `the source has nothing of the day any more; the ${records} records that it gave are kept`;
+  const check: SourceCheck = { state: 'differs', kept: records, counted: 0, reason, checkedAt: at, askedAt: at };
+  return { outcome: 'same', check, requests: 0, rows: [] };
 }
 
 function doneOf(path: string, manifest: DownloadManifest, requests: number): Done {

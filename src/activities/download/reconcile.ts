@@ -105,7 +105,8 @@ function differ(before: KnownSlice, after: KnownSlice): boolean {
   return before.records !== after.records || before.outside !== after.outside;
 }
 
-function rangeOf(part: readonly KnownSlice[]): Slice {
+/** One question for all of them. @param part - at least one */
+export function rangeOf(part: readonly KnownSlice[]): Slice {
   const [first, last] = [part[0]!.slice, part.at(-1)!.slice];
   return {
     startMs: first.startMs,
