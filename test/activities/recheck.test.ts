@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { startSimulator } from '../../simulator/simulator.ts';
 import type { Simulator, SimulatorOptions } from '../../simulator/simulator.ts';
 import { createActivities } from '../../src/activities/index.ts';
@@ -160,8 +160,8 @@ describe('more has come', () => {
       child.once('exit', (_code, signal) => resolve(signal)),
     );
     if (typeof where === 'object') {
-      const asked = (): number => simulator.stats().byEndpoint['count'] ?? 0;
-      await expect.poll(asked, { timeout: 60_000, interval: 5 }).toBeGreaterThan(where.counts);
+      const isThere = (): boolean => (simulator.stats().byEndpoint['count'] ?? 0) > where.counts;
+      await vi.waitUntil(isThere, { timeout: 60_000, interval: 5 });
       child.kill('SIGKILL');
     }
     return await ended;
@@ -180,6 +180,8 @@ describe('more has come', () => {
       const former = await factsOf();
       const late = simulator.deliverLate(DAY, 3);
       simulator.setFaults({ rules: [{ match: { endpoint: 'count' }, fault: { kind: 'latency', ms: 30 } }] });
+      late3 ??= freshBytes();
+      await late3;
       const before = simulator.stats().byEndpoint['data']!;
       expect(await killedAt(where)).toBe('SIGKILL');
       await lookAgain({}, 2);
@@ -224,7 +226,7 @@ describe('UDL-D14, SAFE-13: a source that has nothing of a day any more', () => 
   test.for([[ALL], ['reach-101/quicklook']])(
     '%s: what it gave is kept, the day is done and differs, told with the number of its records',
     async ([product]) => {
-      const { gone, activities } = await withdrawnFrom(product!);
+      const { gone, activities } = await withdrawnFrom(product);
       const [before, rows, { artifact }] = [files(), await place.rows(), await factsOf(product)];
       for (const [tries, options] of [{}, { refresh: true }].entries()) {
         const run = `workflow-run-${tries + 2}`;
