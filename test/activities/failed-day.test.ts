@@ -2,6 +2,7 @@
  * A day that is given up, for every way in which a source can bring that about: what the ledger can tell of it, what is kept, and
  * what the next run asks for.
  */
+import { writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { startSimulator } from '../../simulator/simulator.ts';
 import type { FaultPlan, Simulator } from '../../simulator/simulator.ts';
@@ -9,10 +10,12 @@ import { planRange } from '../../src/activities/plan-range.ts';
 import { recordDay } from '../../src/activities/record-day.ts';
 import type { ErrorKind } from '../../src/core/errors.ts';
 import { Secret } from '../../src/core/secret.ts';
+import type { Stage } from '../../src/core/backfill/types.ts';
 import { parseDay } from '../../src/core/time/day.ts';
 import { createUdlSource } from '../../src/sources/udl/index.ts';
 import type { UdlSource } from '../../src/sources/udl/index.ts';
-import { createPlace, dayAttempt, engine, failureOf, filesBelow, tryStage } from './set-up.ts';
+import { goodRecords, record, toCsv } from '../products/reach-l1c/support.ts';
+import { createPlace, dayAttempt, engine, failureOf, filesBelow, identity, putDownload, tryStage } from './set-up.ts';
 import type { Place } from './set-up.ts';
 
 type Fault = FaultPlan['rules'][number]['fault'];
@@ -254,6 +257,50 @@ describe('UDL-D1, TRACK-9, SAFE-9: a slice that never gets a usable answer', () 
       await download(place, 'later');
       expect(simulator.stats().byEndpoint['data']! - before).toBe(4 - finished);
       expect((await factsOf(place)).artifact?.sha256).toBe(undisturbed);
+    },
+  );
+});
+
+describe('SAFE-8: a day that cannot be built', () => {
+  const LATER = parseDay('2026-01-01');
+  const unusable = toCsv([...goodRecords(9), record({ obTime: 'soon' })]);
+
+  test.for<[ErrorKind, string, Stage[], string, (path: string) => void]>([
+    ['input_invalid', 'a,b\r\n1,2\r\n', ['count', 'build'], 'idSensor', () => undefined],
+    ['quarantine_exceeded', unusable, ['count', 'build'], '1 of 10 records', () => undefined],
+    [
+      'checksum_mismatch',
+      toCsv(goodRecords(10)),
+      ['download', 'count', 'build'],
+      'REACH-ALL',
+      (path) => writeFileSync(path, toCsv(goodRecords(9))),
+    ],
+  ])(
+    '%s: FAILED with its reason, the download kept; a later run does only what is missing',
+    async ([kind, csv, stages, says, harm]) => {
+      const { requests } = simulator.stats();
+      const { path } = await putDownload(place, LATER, csv);
+      harm(path);
+      const before = identity(path);
+      const build = dayAttempt({ day: LATER, stages: ['build'] });
+      const { type, message } = await failureOf(tryStage(place, 'buildCdf', build));
+      expect([type, message]).toEqual([kind, expect.stringContaining(says)]);
+      await recordDay(place.deps, { ...build, failure: { stage: 'build', kind, message } });
+      expect(await place.rows()).toEqual(['build PROCESS_PENDING', 'build FAILED']);
+      expect(place.telemetry()).toContain(kind);
+      expect(identity(path)).toEqual(before);
+
+      const plan = (retryFailed: boolean) =>
+        planRange(place.deps, {
+          runId: 'r',
+          product: build.input.product,
+          first: LATER,
+          last: LATER,
+          options: { ...build.input.options, retryFailed },
+        });
+      expect(await plan(false)).toMatchObject({ days: [], skipped: { failed: 1 } });
+      expect((await plan(true)).days.map((day) => day.stages)).toEqual([stages]);
+      expect(simulator.stats().requests).toBe(requests);
     },
   );
 });
