@@ -1,7 +1,6 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import { decisionTable } from '../core/backfill/decision-table.ts';
-import { PipelineError } from '../core/errors.ts';
 import type { IntegrityReport } from '../ledger/reports.ts';
 import { locateWorkspace, openWorkspace } from '../storage/workspace.ts';
 import type { CliContext } from './support/context.ts';
@@ -9,6 +8,7 @@ import { EXIT } from './support/exit-codes.ts';
 import type { ExitCode } from './support/exit-codes.ts';
 import { formatCount, formatTable } from './support/format.ts';
 import { readLedger } from './support/read-ledger.ts';
+import { ledgerDamageIn } from './support/report-error.ts';
 import { finalize, putLedgerAside, requireTelemetry, takeUp, takeUpText } from './support/take-up.ts';
 
 interface Flags {
@@ -89,17 +89,10 @@ async function checked(context: CliContext, workspace: string): Promise<Integrit
   try {
     return await readLedger(context, workspace, (ledger) => ledger.checkIntegrity());
   } catch (error) {
-    const damage = damageIn(error);
+    const damage = ledgerDamageIn(error);
     if (damage === null) throw error;
     return { problems: [`The database is damaged: ${damage}`], rows: {} };
   }
-}
-
-function damageIn(error: unknown): string | null {
-  if (!(error instanceof Error)) return null;
-  const { code } = error as { code?: unknown };
-  if (typeof code === 'string' && /^SQLITE_(CORRUPT|NOTADB|IOERR)/.test(code)) return error.message;
-  return error instanceof PipelineError || error.cause !== undefined ? damageIn(error.cause) : null;
 }
 
 function reportText({ problems, rows }: IntegrityReport): string {

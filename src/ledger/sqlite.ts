@@ -84,7 +84,7 @@ function appliedMigrations(file: string): string[] {
     names = readMigrationNames(file);
   } catch (error) {
     throw new PipelineError('config_invalid', `Cannot read the ledger ${file}: ${(error as Error).message}.`, {
-      hint: 'Is it a reachback ledger, and readable by you? Move it away or choose another workspace folder. Nothing was changed.',
+      hint: 'Is it a reachback ledger, and readable by you? "reachback ledger check" tells whether it is damaged. Otherwise move it away or choose another workspace folder. Nothing was changed.',
       cause: error,
     });
   }

@@ -118,7 +118,6 @@ test('TRACK-6, TRACK-7: ledger rebuild --finalize-only and --reset, each twice a
   damage(
     `delete from day_states where day < '2015-06-01'; update day_states set status = 'FAILED' where day > '2016-01-01'`,
   );
-  expect((await place.run(['ledger', 'check', ...at])).code).toBe(1);
   const finalize = ['ledger', 'rebuild', '--finalize-only', ...at];
   const killed = await place.run(finalize, { REACHBACK_CRASH_POINT: 'days-summed-up:2' });
   expect(killed.code).toBeNull();
@@ -128,7 +127,6 @@ test('TRACK-6, TRACK-7: ledger rebuild --finalize-only and --reset, each twice a
     expect({ time, ...ended }).toMatchObject({ time, code: 0, stdout: '450 days summed up.\n' });
     expect(states()).toBe(good);
   }
-  expect((await place.run(['ledger', 'check', ...at])).code).toBe(0);
 
   const reset = ['ledger', 'rebuild', '--reset', ...at];
   for (const time of [1, 2]) {

@@ -71,6 +71,7 @@ class FleetGate implements Gate {
   readonly #queue = new WaitingLine(() => this.#pump());
   #use: 'new' | 'open' | 'closed' = 'new';
   #opening: Promise<void> | null = null;
+  #keeping: Promise<void> = Promise.resolve();
   #inFlight = 0;
   /** Permits that wait for their slot. */
   #reserved = 0;
@@ -162,7 +163,13 @@ class FleetGate implements Gate {
     if (wasOpen) await this.#options.machine.close();
   }
 
-  async keep(): Promise<void> {
+  keep(): Promise<void> {
+    // One after the other: an earlier count that came late would take the place of a later one.
+    this.#keeping = this.#keeping.then(() => this.#keepNow());
+    return this.#keeping;
+  }
+
+  async #keepNow(): Promise<void> {
     if (this.#use === 'new') return;
     const nowMs = this.#clock.now();
     const { total, runs } = this.#book.receipts(nowMs);

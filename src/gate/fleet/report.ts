@@ -25,8 +25,11 @@ interface ReceiptRow {
   readonly last_ms: number;
 }
 
+/** The tables are not there, or not this user's to read. */
+const NOT_FOR_US: readonly unknown[] = ['42P01', '42501'];
+
 /**
- * @returns null when the database has no such gate
+ * @returns null when the database has no such gate, or this user may not read it
  * @throws PipelineError `ledger_unavailable`, `config_invalid`
  */
 export async function readFleetReport(place: PostgresPlace, id: string): Promise<GateReport | null> {
@@ -37,6 +40,7 @@ export async function readFleetReport(place: PostgresPlace, id: string): Promise
     const receipts = (await pool.query<ReceiptRow>(READ_RECEIPTS, [id, MOST_RUNS])).rows;
     return reportOf(row, receipts, place);
   } catch (error) {
+    if (NOT_FOR_US.includes((error as { code?: unknown }).code)) return null;
     throw explainPostgresError(error, place);
   } finally {
     await pool.end();

@@ -78,7 +78,7 @@ export const TAKE = `
       min((worker.value ->> 'maxRate')::float8) as max_rate,
       coalesce(jsonb_object_agg(worker.key, worker.value), '{}') as workers
     from gate, jsonb_each(gate.workers) as worker
-    where worker.key <> $2::text and (worker.value ->> 'seenMs')::float8 > gate.now_ms - ${LEASE_MS}
+    where worker.key <> $2::text and abs(gate.now_ms - (worker.value ->> 'seenMs')::float8) < ${LEASE_MS}
   ), pace as (
     select gate.*, elsewhere.workers as others,
       1000 / least(gate.rate, $6::float8, elsewhere.max_rate) as spacing_ms,
@@ -86,7 +86,11 @@ export const TAKE = `
         - $4::int - elsewhere.in_flight as room
     from gate, elsewhere
   ), slots as (
-    select pace.*, greatest(now_ms, last_slot_ms + spacing_ms) as first_ms from pace
+    -- A slot further ahead than any can be is by a clock that was set back since.
+    select pace.*, case
+      when last_slot_ms is null or last_slot_ms > now_ms + ${AHEAD_MS + 1} then now_ms
+      else greatest(now_ms, last_slot_ms + spacing_ms)
+    end as first_ms from pace
   ), given as (
     select slots.*,
       case when shut or closed_until_ms > now_ms then 0

@@ -30,6 +30,17 @@ describe('exit codes (CLI §5)', () => {
 });
 
 describe('errors as an operator reads them', () => {
+  test('TRACK-D3: a ledger that looks damaged, after all tries: what SQLite says, and the check that tells', () => {
+    const sqlite = Object.assign(new Error('file is not a database'), { code: 'SQLITE_NOTADB' });
+    for (const error of [sqlite, new Error('reading failed', { cause: sqlite })]) {
+      expect(describeError(error, [])).toMatch(
+        /^reachback: The ledger cannot be read: file is not a database\.\n {2}→ "reachback ledger check"/,
+      );
+    }
+    const busy = Object.assign(new Error('database is locked'), { code: 'SQLITE_BUSY' });
+    expect(describeError(busy, [])).toContain('unexpected Error: database is locked');
+  });
+
   test('what happened, then what to do; no stack for what we foresaw', () => {
     const error = new PipelineError('config_invalid', 'No such day.', {
       hint: 'Use another.',

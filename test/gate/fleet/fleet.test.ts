@@ -327,6 +327,34 @@ describe('issue 6: several hosts, one gate', { timeout: 60_000 }, () => {
     expect(found).toHaveLength(2);
   });
 
+  test('a clock of the database that was set back by an hour holds nobody up, nor keeps the dead', async () => {
+    const fleet = await createFleet();
+    const gate = fleet.start();
+    (await gate.acquire()).release(SUCCESS);
+    await gate.close();
+    const later = `(extract(epoch from now()) + 3600) * 1000`;
+    const dead = `jsonb_build_object('gone', jsonb_build_object('inFlight', 4, 'seenMs', ${later}))`;
+    await server.query(
+      null,
+      `update reachback_gate.gates set last_slot_ms = ${later}, workers = ${dead} where origin = '${fleet.origin}'`,
+    );
+    const startedAt = performance.now();
+    await ask(fleet.start(), 2);
+    expect(performance.now() - startedAt).toBeLessThan(30_000);
+  });
+
+  test('a user who may not read the gate is told of none', async () => {
+    const fleet = await createFleet();
+    const gate = fleet.start();
+    await gate.open();
+    await server.query(null, `create role looker login password 'x'`);
+    const url = new URL(fleet.url.reveal());
+    url.username = 'looker';
+    url.password = 'x';
+    const place = { url: new Secret(url.href), shown: 'postgres://looker@test' };
+    expect(await readGateReport(fleet.machineOf('first').pointer, place)).toBeNull();
+  });
+
   test('tables of a newer version are refused and left alone', async () => {
     const fleet = await createFleet();
     await fleet.start().open();
