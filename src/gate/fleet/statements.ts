@@ -53,7 +53,11 @@ export const MAKE_TABLES = `
     primary key (gate, run_id, worker)
   )`;
 
-export const FIND_TABLES = `select to_regclass('reachback_gate.about') is not null as made`;
+/** From the catalog's tables: what looks names up may remember that there was none. */
+export const FIND_TABLES = `
+  select exists (
+    select from pg_catalog.pg_tables where schemaname = 'reachback_gate' and tablename = 'about'
+  ) as made`;
 
 export const MAKE_GATE = `
   insert into reachback_gate.gates

@@ -327,6 +327,15 @@ describe('issue 6: several hosts, one gate', { timeout: 60_000 }, () => {
     expect(found).toHaveLength(2);
   });
 
+  test('workers that come first at once make the tables once', async () => {
+    await server.query(null, 'drop schema if exists reachback_gate cascade');
+    const fleet = await createFleet();
+    const gates = ['first', 'second', 'third', 'fourth'].map((host) => fleet.start(host));
+    await Promise.all(gates.map((gate) => gate.open()));
+    await Promise.all(gates.map((gate) => ask(gate, 2)));
+    expect((await fleet.report())!.holders).toHaveLength(4);
+  });
+
   test('a clock of the database that was set back by an hour holds nobody up, nor keeps the dead', async () => {
     const fleet = await createFleet();
     const gate = fleet.start();
