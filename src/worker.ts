@@ -5,16 +5,14 @@
 import { hostname } from 'node:os';
 import { pathToFileURL } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
-import { ApplicationFailure } from '@temporalio/common';
-import { DefaultLogger, makeTelemetryFilterString, Runtime, Worker } from '@temporalio/worker';
-import type { LogLevel, NativeConnection, WorkerOptions } from '@temporalio/worker';
+import { Runtime, Worker } from '@temporalio/worker';
+import type { NativeConnection, WorkerOptions } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { createActivities } from './activities/index.ts';
 import { openZarrStore } from './activities/zarr/index.ts';
 import type { ActivityDependencies, BuilderStaging, HomeStaging } from './activities/dependencies.ts';
 import { queuesOf } from './core/backfill/roles.ts';
 import type { WorkerRole } from './core/backfill/roles.ts';
-import { ERROR_KINDS, PipelineError } from './core/errors.ts';
 import type { ProductSlug } from './core/product.ts';
 import type { RateConfig } from './core/rate/config.ts';
 import type { Secret } from './core/secret.ts';
@@ -28,7 +26,7 @@ import type { AlertStore } from './ledger/alerts.ts';
 import { ledgerAddress } from './ledger/address.ts';
 import { openLedger } from './ledger/index.ts';
 import type { TelemetryExporter } from './ledger/telemetry-csv.ts';
-import { HISTOGRAM_BUCKETS, measureActivities, measureGate, showGate } from './metrics.ts';
+import { measureActivities, measureGate, showGate } from './metrics.ts';
 import { createNotifier } from './notify/notifier.ts';
 import type { Notifier } from './notify/notifier.ts';
 import { createUdlSource } from './sources/udl/index.ts';
@@ -89,62 +87,6 @@ const STOP_FORCE_TIME = '20s';
 const HEARTBEAT_EVERY = '1s';
 /** How long workflow tasks wait for a worker that knows the run before any other may take it: matters after a kill. */
 const STICKY_TIMEOUT = '2s';
-
-/**
- * Routes the SDK's own log into ours. Once per process, right before its first connection: it
- * keeps the process alive until that is closed.
- *
- * @param metricsAddress - `host:port` on which Prometheus finds `/metrics`; null for nowhere
- * @throws PipelineError `config_invalid` when that address cannot be used
- */
-export function installRuntime(log: Logger, metricsAddress: string | null = null): void {
-  const levels: Record<LogLevel, 'debug' | 'info' | 'warn' | 'error'> = {
-    TRACE: 'debug',
-    DEBUG: 'debug',
-    // The SDK's information is about its own life: detail for us.
-    INFO: 'debug',
-    WARN: 'warn',
-    ERROR: 'error',
-  };
-  const logger = new DefaultLogger('WARN', ({ level, message, meta }) => {
-    // Two of our three workers have no workflows on purpose.
-    if (message.startsWith('No workflows registered')) return;
-    // What has a kind was told where it happened, in words for people.
-    const known = message === 'Activity failed' && hasKind(meta?.['error']);
-    log[known ? 'debug' : levels[level]]({ ...meta }, message);
-  });
-  const telemetryOptions = {
-    logging: { filter: makeTelemetryFilterString({ core: 'WARN', other: 'ERROR' }), forward: {} },
-  };
-  if (metricsAddress === null) {
-    Runtime.install({ logger, telemetryOptions, shutdownSignals: [] });
-    return;
-  }
-  const prometheus = {
-    bindAddress: metricsAddress,
-    countersTotalSuffix: true,
-    unitSuffix: true,
-    useSecondsForDurations: true,
-    histogramBucketOverrides: HISTOGRAM_BUCKETS,
-  };
-  try {
-    Runtime.install({
-      logger,
-      telemetryOptions: { ...telemetryOptions, metrics: { prometheus } },
-      shutdownSignals: [],
-    });
-  } catch (error) {
-    throw new PipelineError('config_invalid', `Metrics cannot be served on ${metricsAddress}: ${String(error)}.`, {
-      hint: 'Name a free address of this host with --metrics or REACHBACK_METRICS, such as 127.0.0.1:9464.',
-      cause: error,
-    });
-  }
-}
-
-function hasKind(error: unknown): boolean {
-  const type = error instanceof ApplicationFailure ? error.type : undefined;
-  return typeof type === 'string' && Object.hasOwn(ERROR_KINDS, type);
-}
 
 /**
  * How far a heap may grow between two looks at the whole of it, in per cent. By V8's own measure the fetching threads, whose heaps

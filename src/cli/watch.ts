@@ -23,7 +23,7 @@ export function addWatchCommand(program: Command, context: CliContext, end: (cod
     .action(async (range: string | undefined, given: SteerFlags & { json?: boolean }) => {
       const interrupts = listenForInterrupts(() => undefined);
       const key = context.interactive ? listenForKey('q') : null;
-      const leave = key ? AbortSignal.any([interrupts.signal, key.signal]) : interrupts.signal;
+      const leave = AbortSignal.any([interrupts.signal, context.unread, ...(key ? [key.signal] : [])]);
       try {
         await onRange(context, given, range, async (session, handle, located) => {
           const mode = given.json === true ? 'json' : context.interactive ? 'bars' : 'lines';

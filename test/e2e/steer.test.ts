@@ -4,7 +4,7 @@ import { createPlace, runArgs, waitUntil } from './harness.ts';
 const FAST = { REACHBACK_PASS_WAIT_MS: '50' };
 
 describe('steering a range beside "reachback dev"', { timeout: 240_000 }, () => {
-  test('run is a client there: failed days wait, retry-failed brings them home, status and watch tell', async () => {
+  test('run is a client there: failed days wait, retry-failed brings them home, status and watch tell, and a reader of watch may leave', async () => {
     const place = await createPlace();
     place.simulator.setFaults({ rules: [{ match: { day: '2025-09-02', slice: 7 }, fault: { kind: 'html' } }] });
     const dev = place.start(
@@ -27,6 +27,11 @@ describe('steering a range beside "reachback dev"', { timeout: 240_000 }, () => 
     place.simulator.setFaults({ rules: [] });
     const watch = place.start(['watch', '--workspace', place.workspace]);
     await waitUntil('watching', () => watch.output().includes('NeedsAttention'));
+    // As `watch --json | head -1` has it: whoever reads leaves first.
+    const unread = place.start(['watch', '--workspace', place.workspace, '--json']);
+    await waitUntil('a look', () => unread.output().includes('NeedsAttention'));
+    unread.child.stdout!.destroy();
+    expect(await unread.ended).toMatchObject({ code: 0, stderr: 'Left; the range goes on.\n' });
     const retried = await place.run(['retry-failed', '--workspace', place.workspace, '--day', '2025-09-02']);
     expect(retried.code).toBe(0);
     const watched = await watch.ended;

@@ -2,7 +2,10 @@
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { S3Client } from '@aws-sdk/client-s3';
+import { Connection } from '@temporalio/client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { taskQueues } from '../../src/core/backfill/ids.ts';
+import { VERSION } from '../../src/core/version.ts';
 import { startPostgres } from '../ledger/postgres-server.ts';
 import type { PostgresServer } from '../ledger/postgres-server.ts';
 import { createBucket, testClient } from '../support/s3/buckets.ts';
@@ -55,6 +58,10 @@ test('SAFE-6: two builders with folders of their own, both killed in the middle 
     place.start(build, builderEnv('b', 'product-noted')),
   ];
   for (const worker of doomed) await waitUntil('polling', () => worker.output().includes('polling'));
+  // Each says on the server who it is and which version of the program.
+  const [, name = ''] = /Worker of (\S+)/.exec(downloads.output()) ?? [];
+  const versions = await versionsPolling(address, taskQueues(name).build);
+  expect(versions).toEqual([{ deploymentName: `reachback-${name}`, buildId: VERSION }]);
   const running = place.start(runArgs(place, '2025-09-01', '2025-09-05', '--concurrency', '3'), env);
   await Promise.all(doomed.map(({ ended }) => ended));
   expect(doomed.map(({ child }) => child.signalCode)).toEqual(['SIGKILL', 'SIGKILL']);
@@ -91,6 +98,19 @@ test('SAFE-6: two builders with folders of their own, both killed in the middle 
   });
   expect(other).toMatchObject({ code: 2, stderr: expect.stringContaining('stages the files of ws-') });
 }, 300_000);
+
+/** The deployment versions of the workers that poll a queue for activities, each once. */
+async function versionsPolling(address: string, queue: string): Promise<object[]> {
+  const connection = await Connection.connect({ address });
+  const taskQueue = { namespace: 'default', taskQueue: { name: queue }, taskQueueType: 2 };
+  const { pollers } = await connection.workflowService.describeTaskQueue(taskQueue);
+  await connection.close();
+  const seen = (pollers ?? []).map(({ deploymentOptions: options }) => ({
+    deploymentName: options?.deploymentName,
+    buildId: options?.buildId,
+  }));
+  return [...new Map(seen.map((each) => [JSON.stringify(each), each])).values()];
+}
 
 test('what does not go together is told, exit code 2', async () => {
   const place = await createPlace({ tiny: true });

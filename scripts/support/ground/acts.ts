@@ -95,28 +95,11 @@ export async function killInTheMiddle(ground: Ground): Promise<Crew> {
   );
 
   const run = start(ground, 'run', rangeArgs(ground, DAYS[0]!, DAYS.at(-1)!));
-  const connection = await Connection.connect({ address: temporal.address });
-  const { workflow } = new Client({ connection });
-  const day = await until('host-a builds a day', async () => {
-    for (const each of DAYS) {
-      const described = await workflow
-        .getHandle(`day/${name}/${PRODUCT}/${each}`)
-        .describe()
-        .catch(() => null);
-      const pending = described?.raw.pendingActivities ?? [];
-      const builds = pending.some(
-        ({ activityType, lastWorkerIdentity }) =>
-          activityType?.name === 'buildCdf' && lastWorkerIdentity?.startsWith(`build/${doomed.pid}@`) === true,
-      );
-      if (builds) return each;
-    }
-    return null;
-  });
+  const day = await untilBuilds(ground, name, doomed, DAYS);
   doomed.child.kill('SIGKILL');
   const killedAt = performance.now();
   await doomed.ended;
   report.say(`kill -9 of host-a (${doomed.pid}) while it built ${day}`);
-  await connection.close();
 
   const watch = start(ground, 'watch', ['watch', '--workspace', workspace, '--json']);
   await until('watch sees days', () => (watch.output().includes('"running"') ? true : null));
@@ -138,6 +121,33 @@ export async function killInTheMiddle(ground: Ground): Promise<Crew> {
   await compareRange(ground, builder, day);
   await bringBack(ground);
   return { downloads, builder, name, metrics };
+}
+
+/** @returns the day that a builder is at work at */
+async function untilBuilds(
+  { temporal }: Ground,
+  name: string,
+  worker: Running,
+  days: readonly string[],
+): Promise<string> {
+  const connection = await Connection.connect({ address: temporal.address });
+  const { workflow } = new Client({ connection });
+  try {
+    return await until(`${worker.name} builds a day`, async () => {
+      for (const day of days) {
+        const handle = workflow.getHandle(`day/${name}/${PRODUCT}/${day}`);
+        const described = await handle.describe().catch(() => null);
+        const builds = (described?.raw.pendingActivities ?? []).some(
+          ({ activityType, lastWorkerIdentity }) =>
+            activityType?.name === 'buildCdf' && lastWorkerIdentity?.startsWith(`build/${worker.pid}@`) === true,
+        );
+        if (builds) return day;
+      }
+      return null;
+    });
+  } finally {
+    await connection.close();
+  }
 }
 
 /** @param day - that the killed builder had begun */
@@ -243,7 +253,7 @@ export async function scheduleBesideBackfill(ground: Ground, { name }: Crew): Pr
 }
 
 /** SIGTERM in the middle of a download: handed over, and the next worker asks only for what is missing. */
-export async function settle(ground: Ground, { downloads, builder, metrics }: Crew): Promise<void> {
+export async function settle(ground: Ground, { downloads, builder, name, metrics }: Crew): Promise<void> {
   const { report, simulator } = ground;
   const figures = await (await fetch(`http://${metrics}/metrics`)).text();
   const wanted = ['requests', 'answers', 'bytes', 'records', 'stage_duration_seconds', 'gate_wait_seconds'];
@@ -282,6 +292,26 @@ export async function settle(ground: Ground, { downloads, builder, metrics }: Cr
     ended === 0 && repeated <= 16,
     `exit ${ended}, ${repeated} answers repeated`,
   );
+  await handOverBuild(ground, name, builder);
+}
+
+/** SIGTERM in the middle of a build: another builder does the day. */
+async function handOverBuild(ground: Ground, name: string, builder: Running): Promise<void> {
+  const { report } = ground;
+  const day = '2025-11-02';
+  const run = start(ground, 'last but one', rangeArgs(ground, day, day));
+  await untilBuilds(ground, name, builder, [day]);
+  const asked = performance.now();
   builder.child.kill('SIGTERM');
-  report.check('SIGTERM ends the builder', (await builder.ended) === 0, 'exit 0');
+  const code = await builder.ended;
+  const ms = performance.now() - asked;
+  report.check(
+    'SIGTERM hands a build over within 20 s',
+    code === 0 && ms < HANDED_OVER_MS,
+    `exit ${code} after ${(ms / 1_000).toFixed(1)} s`,
+  );
+  const other = await startBuilder(ground, 'host-a');
+  const ended = await run.ended;
+  const isBuilt = other.output().includes(`day built and staged day=${day}`);
+  report.check('another builder does that day', ended === 0 && isBuilt, `exit ${ended}, ${lineOf(other, day)}`);
 }

@@ -4,7 +4,7 @@ import type { Logger } from 'pino';
 import { lendAwsVariables, readEnvironment } from '../../config.ts';
 import type { Environment } from '../../config.ts';
 import type { Secret } from '../../core/secret.ts';
-import { writeAbove } from './screen.ts';
+import { letReadersLeave, writeAbove } from './screen.ts';
 
 export interface CliContext {
   readonly environment: Environment;
@@ -19,6 +19,8 @@ export interface CliContext {
   readonly print: (text: string) => void;
   /** Remarks for people while something runs; not part of the result. */
   readonly remark: (text: string) => void;
+  /** Aborts when nobody reads the results any more. */
+  readonly unread: AbortSignal;
 }
 
 export function createContext(): CliContext {
@@ -32,6 +34,7 @@ export function createContext(): CliContext {
     interactive: process.stdin.isTTY && process.stdout.isTTY,
     print: (text) => writeAbove(process.stdout, text),
     remark: (text) => writeAbove(process.stderr, text),
+    unread: letReadersLeave([process.stdout, process.stderr]),
   };
 }
 

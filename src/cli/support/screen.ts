@@ -23,3 +23,20 @@ export function writeAbove(stream: NodeJS.WriteStream, line: string): void {
   stream.write(`${line}\n`);
   logUpdate(shown);
 }
+
+/**
+ * Lets a reader leave (`reachback watch --json | head`): what is printed from then on goes nowhere, instead of ending the
+ * program with an error of the system.
+ *
+ * @returns aborts when nobody reads standard output any more
+ */
+export function letReadersLeave(streams: readonly NodeJS.WriteStream[]): AbortSignal {
+  const left = new AbortController();
+  for (const stream of streams) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error;
+      if (stream === streams[0]) left.abort();
+    });
+  }
+  return left.signal;
+}
