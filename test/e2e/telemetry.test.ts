@@ -141,7 +141,7 @@ test('TRACK-6, TRACK-7: ledger rebuild --finalize-only and --reset, each twice a
   expect(filesBelow(join(workspace, 'state')).filter((path) => /reachback\.db\.\d{8}T\d{6}$/.test(path))).toHaveLength(
     2,
   );
-}, 120_000);
+}, 300_000);
 
 test('TRACK-8, CLI-19: after adopt, download and process ask for nothing that another program had done', async () => {
   const place = await createPlace();
