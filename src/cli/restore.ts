@@ -10,6 +10,7 @@ import type { LedgerReports, ReportScope, SupersededFile } from '../ledger/repor
 import { findFormerCopies } from '../storage/former-copies.ts';
 import { openWorkspace } from '../storage/workspace.ts';
 import type { CliContext } from './support/context.ts';
+import { beside } from './support/beside.ts';
 import { EXIT } from './support/exit-codes.ts';
 import type { ExitCode } from './support/exit-codes.ts';
 import * as flags from './support/flags.ts';
@@ -118,13 +119,24 @@ async function restore(context: CliContext, day: Day | undefined, given: Flags):
       hint: '"reachback restore --list" shows the days whose product was replaced.',
     });
   }
-  // Before anything is locked or written: a mistyped folder is told as such.
-  await readLedger(context, given.workspace, () => Promise.resolve());
+  const scope = { product: given.product ?? null, first: day, last: day };
+  // Before anything is locked or written: a mistyped folder, day or version is told as such.
+  const former = await readLedger(context, given.workspace, async (ledger) =>
+    choose(await formersOf(ledger, scope), day, given),
+  );
+  let restored: Restored | null = null;
+  await whileNobodyWorksAt(context, given, former, async () => {
+    restored = await restoreOne(context, given, former);
+  });
+  context.print(given.json === true ? JSON.stringify({ ...former, restored }) : restoredText(former, restored));
+}
+
+/** @returns null when it is the present product already */
+async function restoreOne(context: CliContext, given: Flags, former: Former): Promise<Restored | null> {
+  const { product: slug, day, sha256, copies } = former;
   const workspace = await openWorkspace({ dir: given.workspace, cwd: context.cwd });
-  const done = await asWriter(context, workspace, async (ledger) => {
-    const scope = { product: given.product ?? null, first: day, last: day };
-    const former = choose(await formersOf(ledger, scope), day, given);
-    const [facts] = await ledger.dayFacts(former.product, day, day, null);
+  return asWriter(context, workspace, async (ledger) => {
+    const [facts] = await ledger.dayFacts(slug, day, day, null);
     if (facts?.download?.status === 'DOWNLOAD_PENDING') {
       throw new PipelineError(
         'config_invalid',
@@ -134,11 +146,25 @@ async function restore(context: CliContext, day: Day | undefined, given: Flags):
         },
       );
     }
-    if (facts?.productFile?.sha256 === former.sha256) return { former, restored: null };
-    return { former, restored: await restoreProduct(ledger, homeOf(former), former, former.copies) };
+    if (facts?.productFile?.sha256 === sha256) return null;
+    return restoreProduct(ledger, homeOf(former), former, copies);
   });
-  const { former, restored } = done;
-  context.print(given.json === true ? JSON.stringify({ ...former, restored }) : restoredText(former, restored));
+}
+
+/** The ledger's writer is one per workspace, by its lock; hosts that this machine's locks do not reach are held off by the engine. */
+async function whileNobodyWorksAt(
+  context: CliContext,
+  given: Flags,
+  { product: slug, day }: Former,
+  work: () => Promise<void>,
+): Promise<void> {
+  if (!context.environment.externalTemporal) return work();
+  await beside(context, given, async (alone) => {
+    if (await alone(slug, day, work)) return;
+    throw new PipelineError('config_invalid', `${day} ${slug} is being worked at.`, {
+      hint: 'When that has ended, repeat the command. Nothing was changed.',
+    });
+  });
 }
 
 /** @throws PipelineError `config_invalid` when there is none, or more than one that could be meant */

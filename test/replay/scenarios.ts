@@ -55,6 +55,12 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     },
   },
   'continued-as-new': { options: { last: '2025-09-07', maxDaysPerRun: 3 }, drive: (handle) => handle.result() },
+  // The first day alone, which must hold on to its place in the history.
+  'newest-first': {
+    options: { options: { newestFirst: true }, measureFirst: true },
+    day: SLOW,
+    drive: (handle) => handle.result(),
+  },
   'failed-then-retried': {
     options: {},
     async day(day, tries) {

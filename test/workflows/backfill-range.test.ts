@@ -68,6 +68,24 @@ describe('a range of days', () => {
     expect(result.totals.done).toBe(2);
   });
 
+  test('SAFE-14: newest first, the last day is alone until it is done; then as many at once as are allowed', async () => {
+    const begun: string[] = [];
+    const besides: number[] = [];
+    const { world, activities } = fakeActivities(async (of) => {
+      begun.push(of);
+      besides.push(world.finished.length);
+      // Long enough for others to begin beside it, were they let.
+      await new Promise((resolve) => setTimeout(resolve, 300));
+    });
+    const scenario = { options: { newestFirst: true }, measureFirst: true, concurrency: 3 };
+    await withRange(env, activities, scenario, (handle) => handle.result());
+    expect(begun[0]).toBe('2025-09-04');
+    expect(begun.toSorted()).toEqual(['01', '02', '03', '04'].map((d) => `2025-09-${d}`));
+    // None of the others began before the first one was done.
+    expect(besides[0]).toBe(0);
+    expect(Math.min(...besides.slice(1))).toBeGreaterThanOrEqual(1);
+  });
+
   test('SAFE-6: finished days start no child workflow', async () => {
     const { world, activities } = fakeActivities();
     world.finished.push(day('2025-09-01'), day('2025-09-02'), day('2025-09-03'), day('2025-09-04'));

@@ -82,7 +82,8 @@ export function fakeActivities(
   const activities: Activities = {
     async planRange(request): Promise<PlanResult> {
       world.plans.push(request);
-      const asked = request.days ?? daysBetween(request.first, request.last);
+      const ascending = request.days ?? daysBetween(request.first, request.last);
+      const asked = request.options.newestFirst === true ? ascending.toReversed() : ascending;
       const open = asked.filter((day) => !world.finished.includes(day));
       const failedBefore = request.options.retryFailed ? [] : open.filter((day) => world.failed.includes(day));
       const work = open.filter((day) => !failedBefore.includes(day));
@@ -146,6 +147,7 @@ export interface ScenarioOptions {
   readonly last?: string;
   readonly concurrency?: number;
   readonly maxDaysPerRun?: number;
+  readonly measureFirst?: boolean;
   readonly options?: Partial<RunOptions>;
   readonly workspace?: string;
   readonly product?: ProductSlug;
@@ -168,6 +170,7 @@ export async function withRange<T>(
     concurrency: scenario.concurrency ?? 2,
     maxDaysPerRun: scenario.maxDaysPerRun ?? 250,
     searchAttributes: true,
+    ...(scenario.measureFirst === true && { measureFirst: true }),
   };
   const queues = taskQueues(input.workspace);
   const workflowBundle = await loadWorkflowBundle();

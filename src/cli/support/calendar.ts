@@ -39,16 +39,17 @@ export function dayStates(progress: RangeProgress, lines: readonly DayLine[]): M
  * nothing runs: what a short terminal shows of a long range.
  */
 export function visibleDays(progress: RangeProgress, months: number): { first: Day; last: Day } {
-  const { first, last } = progress;
-  const anchor = progress.running.toSorted()[0] ?? (progress.settledDays === 0 ? first : last);
+  const { first, last, options } = progress;
+  const [begin, end] = options.newestFirst === true ? [last, first] : [first, last];
+  const anchor = progress.running.toSorted()[0] ?? (progress.settledDays === 0 ? begin : end);
   const monthOf = (day: Day): number => Number(day.slice(0, 4)) * 12 + Number(day.slice(5, 7)) - 1;
   const from = Math.max(monthOf(first), Math.min(monthOf(anchor) - (months > 1 ? 1 : 0), monthOf(last) - months + 1));
   const to = Math.min(monthOf(last), from + months - 1);
-  const begin = (month: number): Day =>
+  const beginOf = (month: number): Day =>
     `${String(Math.floor(month / 12)).padStart(4, '0')}-${String((month % 12) + 1).padStart(2, '0')}-01` as Day;
-  const firstShown = begin(from) > first ? begin(from) : first;
-  const end = addDays(begin(to + 1), -1);
-  return { first: firstShown, last: end < last ? end : last };
+  const firstShown = beginOf(from) > first ? beginOf(from) : first;
+  const lastShown = addDays(beginOf(to + 1), -1);
+  return { first: firstShown, last: lastShown < last ? lastShown : last };
 }
 
 /** One line for each month of `first..last`, the days at their place in it. */

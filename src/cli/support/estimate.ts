@@ -4,7 +4,7 @@ import pino from 'pino';
 import { previewDays } from '../../activities/plan/plan-days.ts';
 import type { PlanPreview } from '../../activities/plan/plan-days.ts';
 import type { RangeProgress } from '../../core/backfill/range-progress.ts';
-import type { RunOptions } from '../../core/backfill/types.ts';
+import type { RunOptions, Stage } from '../../core/backfill/types.ts';
 import { expectedRecords, productSlug } from '../../core/product.ts';
 import type { Product } from '../../core/product.ts';
 import { estimateWork } from '../../core/report/work-estimate.ts';
@@ -72,15 +72,22 @@ export async function lookAhead(
     const today = (): string => dayOfMs(Date.now());
     const plan = await previewDays({ ledger, folders: located, today, log }, request);
     const lines = (await ledger?.dayLines({ product: request.product })) ?? [];
-    const history = lines.filter((line) => line.downloadSeconds !== null).slice(-HISTORY_DAYS);
+    const known = lines.filter((line) => line.downloadSeconds !== null || line.buildSeconds !== null);
+    const history = known.slice(-HISTORY_DAYS);
     const nominal = nominalCost(command, plan);
-    const uploads = plan.days.filter(({ stages }) => stages.includes('upload')).length;
-    const work = { downloads: nominal.downloads, builds: nominal.builds, uploads, concurrency };
+    const work = workOf(plan, concurrency);
     const workDays = plan.days.filter(({ skip }) => skip === null).length;
     return { plan, workDays, nominal, work, fromHistory: estimateWork(work, history) };
   } finally {
     await ledger?.close();
   }
+}
+
+/** Days that are only looked at again cost a request each, and are none: what may follow from it nobody knows before. */
+function workOf({ days }: PlanPreview, concurrency: number): PlannedWork {
+  const needed = days.map(({ stages, recheck }) => recheck?.anyway ?? stages);
+  const count = (stage: Stage): number => needed.filter((stages) => stages.includes(stage)).length;
+  return { downloads: count('download'), builds: count('build'), uploads: count('upload'), concurrency };
 }
 
 function nominalCost({ product, options, concurrency }: PlannedCommand, plan: PlanPreview): NominalCost {
@@ -98,10 +105,11 @@ function nominalCost({ product, options, concurrency }: PlannedCommand, plan: Pl
 }
 
 /** @param free - bytes of the disk that are free */
-export function outlookLines({ workDays, nominal, fromHistory }: Outlook, free: number): string[] {
+export function outlookLines({ workDays, nominal, work, fromHistory }: Outlook, free: number): string[] {
   if (workDays === 0) return [`nothing to do; ${formatBytes(free)} free`];
   const room = `about ${formatCount(nominal.requests)} requests; ${formatBytes(nominal.bytes)} of disk if all days have full size, ${formatBytes(free)} free`;
   if (fromHistory !== null) return [room, historyLine(fromHistory)];
+  if (work.downloads + work.builds + work.uploads === 0) return [room];
   const how =
     workDays >= LARGE_RANGE_DAYS
       ? 'run does one day alone first and then tells'

@@ -50,6 +50,13 @@ describe('calendar of a range', () => {
     }
   });
 
+  test('before its first day a long range shows where it begins: newest first, the end', () => {
+    const at = (changes: object) => progress({ first: day('2016-01-15'), last: day('2025-12-31'), ...changes });
+    expect(visibleDays(at({}), 2).first).toBe('2016-01-15');
+    const { options } = progress();
+    expect(visibleDays(at({ options: { ...options, newestFirst: true } }), 2).last).toBe('2025-12-31');
+  });
+
   test.each([40, 60, 200])('on a terminal of %i columns no line is wider; a short one has no calendar', (columns) => {
     const failure = { stage: 'download', kind: 'slice_exhausted', message: 'm'.repeat(300) } as const;
     const view = {

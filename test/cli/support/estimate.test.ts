@@ -21,6 +21,8 @@ test('SAFE-14: requests, disk and time before anything is done; without a histor
   const [room, time] = outlookLines(OUTLOOK, 1_000_000_000);
   expect(room).toMatch(/^about 2,890 requests; 5\.\d+ GiB of disk .* free$/);
   expect(time).toContain('run does one day alone first');
+  const onlyLooks = { ...WORK, downloads: 0, builds: 0 };
+  expect(outlookLines({ ...OUTLOOK, work: onlyLooks }, 1)).toEqual([expect.stringMatching(/^about/)]);
   expect(outlookLines({ ...OUTLOOK, workDays: 9 }, 1)[1]).toContain('--measure-first');
   const known = { knownDays: 4, seconds: { median: 600, upper: 900 }, bytes: { median: 1, upper: 2 } };
   expect(outlookLines({ ...OUTLOOK, fromHistory: known }, 1)[1]).toMatch(/^by the latest 4 days .*10 min.*15 min/);
