@@ -56,6 +56,9 @@ class Pass implements PassResult {
   readonly #signal: AbortSignal | undefined;
   readonly #hooks: PassHooks;
   readonly #queue: Slice[];
+  /** In a row, of all days, when a slice was last taken. */
+  #failedPasses: number;
+  #isOver = false;
   /** Ends waiting at the gate when the pass is stopped; requests under way are finished and kept. */
   readonly #waiting = new AbortController();
 
@@ -66,6 +69,7 @@ class Pass implements PassResult {
     this.#signal = hooks.signal;
     this.#hooks = hooks;
     this.#queue = store.toAsk;
+    this.#failedPasses = deps.gate.snapshot().failedPasses;
   }
 
   async run(): Promise<void> {
@@ -127,8 +131,12 @@ class Pass implements PassResult {
     }
   }
 
+  /** None once the gate's pass has ended, also when the gate is open again by the time somebody asks. */
   #next(): Slice | undefined {
-    return this.stopped ? undefined : this.#queue.shift();
+    const { failedPasses } = this.#deps.gate.snapshot();
+    this.#isOver ||= failedPasses > this.#failedPasses;
+    this.#failedPasses = failedPasses;
+    return this.stopped || this.#isOver ? undefined : this.#queue.shift();
   }
 
   /** The first reason counts. */
