@@ -31,11 +31,13 @@ const folder = await mkdtemp(join(tmpdir(), 'reachback-ground-'));
 const report = openReport();
 const processes = new Processes();
 const endings: (() => Promise<void>)[] = [() => rm(folder, { recursive: true, force: true, maxRetries: 5 })];
-const over = setTimeout(() => {
-  console.error(`not over after ${LIMIT_MS / 60_000} minutes`);
+function stop(why: string): void {
+  console.error(why);
   process.exitCode = 1;
   void endAll().finally(() => process.exit());
-}, LIMIT_MS);
+}
+const over = setTimeout(() => stop(`not over after ${LIMIT_MS / 60_000} minutes`), LIMIT_MS);
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop(`stopped by ${signal}`));
 
 async function endAll(): Promise<void> {
   await processes.stopAll();
