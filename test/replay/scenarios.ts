@@ -8,7 +8,7 @@ import { WorkflowNotFoundError } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import type { ReachbackClient, RangeHandle } from '../../src/client.ts';
-import { taskQueues } from '../../src/core/backfill/ids.ts';
+import { taskQueues, zarrWorkflowId } from '../../src/core/backfill/ids.ts';
 import type { RangeInput } from '../../src/core/backfill/range-state.ts';
 import type { ScheduledInput } from '../../src/core/backfill/schedule.ts';
 import type { Day } from '../../src/core/time/day.ts';
@@ -18,6 +18,9 @@ import type { FakeWorld, ScenarioOptions } from '../workflows/harness.ts';
 
 /** Of the run of a schedule that the scenario `scheduled` starts. */
 const SCHEDULED_ID = 'schedule/recorded-scheduled/daily';
+
+const STORE = { store: 'file:///srv/recorded.zarr', origin: null, exactTimes: null };
+const REBUILT = { ...STORE, store: 's3://bucket/recorded.zarr' };
 
 interface Scenario {
   readonly options: ScenarioOptions;
@@ -30,6 +33,8 @@ interface Scenario {
     world: FakeWorld,
     input: RangeInput,
   ) => Promise<unknown>;
+  /** A workflow beside the range and its days whose last run is recorded too, and its name in the file's. */
+  readonly also?: { readonly id: string; readonly as: string };
 }
 
 const SLOW = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 400));
@@ -139,6 +144,7 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   },
   scheduled: {
     options: { last: '2025-09-01' },
+    also: { id: SCHEDULED_ID, as: 'run-1' },
     async drive(handle, client, _world, input) {
       await handle.result();
       const { workspace, product, options, concurrency, maxDaysPerRun, searchAttributes } = input;
@@ -156,6 +162,20 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
         taskQueue: taskQueues(workspace).main,
         args: [scheduled],
       });
+    },
+  },
+  // More days than become visible together.
+  'zarr-synced': {
+    options: { last: '2025-09-18', concurrency: 8, options: { zarr: STORE } },
+    also: { id: zarrWorkflowId(STORE.store), as: 'sync-1' },
+    drive: (handle) => handle.result(),
+  },
+  'zarr-rebuilt': {
+    options: { last: '2025-09-02' },
+    also: { id: zarrWorkflowId(REBUILT.store), as: 'sync-1' },
+    async drive(handle, client, _world, { workspace, product }) {
+      await handle.result();
+      await (await client.startZarr({ workspace, product, target: REBUILT, rebuild: true })).result();
     },
   },
   cancelled: {
@@ -193,7 +213,7 @@ export async function playScenario(env: TestWorkflowEnvironment, name: string): 
       return [
         ...(await rangeRuns(env, name, handle, client)),
         ...(await dayRuns(env, name, client, input)),
-        ...(name === 'scheduled' ? await scheduledRun(env, name, client) : []),
+        ...(scenario.also ? [await lastRun(env, name, scenario.also, client)] : []),
       ];
     },
   );
@@ -235,13 +255,14 @@ async function dayRuns(
   return runs;
 }
 
-async function scheduledRun(
+async function lastRun(
   env: TestWorkflowEnvironment,
   name: string,
+  { id, as }: NonNullable<Scenario['also']>,
   client: ReachbackClient,
-): Promise<RecordedRun[]> {
-  const { runId } = await client.temporal.workflow.getHandle(SCHEDULED_ID).describe();
-  return [{ name: `${name}.run-1`, json: await showHistory(env, SCHEDULED_ID, runId) }];
+): Promise<RecordedRun> {
+  const { runId } = await client.temporal.workflow.getHandle(id).describe();
+  return { name: `${name}.${as}`, json: await showHistory(env, id, runId) };
 }
 
 /** By the CLI, whose JSON is the form in which operators export histories too. */

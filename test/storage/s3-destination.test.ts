@@ -1,37 +1,22 @@
 import { createHash } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { S3Client } from '@aws-sdk/client-s3';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { parseDestination } from '../../src/storage/destination.ts';
 import type { Delivery, Destination } from '../../src/storage/destination.ts';
 import type { S3Settings } from '../../src/storage/s3/settings.ts';
-import { createBucket, testClient } from '../support/s3/buckets.ts';
-import { startS3Server } from '../support/s3/versitygw.ts';
-import type { S3Server } from '../support/s3/versitygw.ts';
+import { createBucket } from '../support/s3/buckets.ts';
+import { useS3Server } from '../support/s3/use-server.ts';
 import { destinationContract } from './destination-contract.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
 const KEY = 'l1c/prelim/2026/01/01/reach_all_l1c_prelim_20260101T000000_v1.0.0.cdf';
 const OWNER = 'reach-all/quicklook';
 
-let server: S3Server;
-let client: S3Client;
-
-beforeAll(async () => {
-  server = await startS3Server();
-  for (const [name, value] of Object.entries(server.environment)) vi.stubEnv(name, value);
-  client = testClient(server);
-}, 600_000);
-
-afterAll(async () => {
-  client.destroy();
-  await server.stop();
-  vi.unstubAllEnvs();
-});
+const s3 = useS3Server();
 
 function destinationAt(uri: string, settings: Partial<S3Settings> = {}): Destination {
-  return parseDestination(uri, { endpoint: server.endpoint, region: null, timeoutMs: 20_000, ...settings });
+  return parseDestination(uri, { ...s3.settings, ...settings });
 }
 
 async function delivery(content: string, more: Partial<Delivery> = {}): Promise<Delivery> {
@@ -42,7 +27,7 @@ async function delivery(content: string, more: Partial<Delivery> = {}): Promise<
 }
 
 destinationContract('s3://bucket/prefix', async () => {
-  const bucket = await createBucket(client);
+  const bucket = await createBucket(s3.client);
   const inBucket = (key: string): string => `delivered/here/${key}`;
   return {
     destination: destinationAt(`s3://${bucket.name}/delivered/here/`),
@@ -55,7 +40,7 @@ destinationContract('s3://bucket/prefix', async () => {
 
 describe('an object in a bucket', () => {
   test('S3-1, S3-4: key from the name, bucket as given; the server has the SHA-256 and whose it is', async () => {
-    const bucket = await createBucket(client);
+    const bucket = await createBucket(s3.client);
     const destination = destinationAt(`s3://${bucket.name}`);
     const product = await delivery('a product');
     expect(await destination.deliver(product)).toEqual({ status: 'written', uri: `s3://${bucket.name}/${KEY}` });
@@ -71,7 +56,7 @@ describe('an object in a bucket', () => {
   });
 
   test('CDF-D21: an object without a SHA-256 of its own is read, not believed', async () => {
-    const bucket = await createBucket(client);
+    const bucket = await createBucket(s3.client);
     await bucket.put(KEY, 'A product');
     const destination = destinationAt(`s3://${bucket.name}`);
     await expect(destination.deliver(await delivery('a product'))).rejects.toMatchObject({ kind: 'config_invalid' });
@@ -84,7 +69,7 @@ describe('an object in a bucket', () => {
     [false, /not versioned: the former object is copied below _backup\//],
     [true, /is versioned and keeps the former object/],
   ] as const)('SAFE-11: other content is not replaced unasked (versioned: %s)', async ([versioned, says]) => {
-    const bucket = await createBucket(client, versioned);
+    const bucket = await createBucket(s3.client, versioned);
     const destination = destinationAt(`s3://${bucket.name}`);
     await destination.deliver(await delivery('former'));
     await expect(destination.deliver(await delivery('latter'))).rejects.toMatchObject({
@@ -97,7 +82,7 @@ describe('an object in a bucket', () => {
   });
 
   test('SAFE-11: --replace in a versioned bucket leaves the former version and makes no copy', async () => {
-    const bucket = await createBucket(client, true);
+    const bucket = await createBucket(s3.client, true);
     const destination = destinationAt(`s3://${bucket.name}`);
     await destination.deliver(await delivery('former'));
     const result = await destination.deliver(await delivery('latter', { replace: true }));
@@ -109,7 +94,7 @@ describe('an object in a bucket', () => {
   });
 
   test('SAFE-11: --backup-prefix says where the copy goes, owner and all', async () => {
-    const bucket = await createBucket(client);
+    const bucket = await createBucket(s3.client);
     const destination = destinationAt(`s3://${bucket.name}/p`);
     await destination.deliver(await delivery('former'));
     await destination.deliver(await delivery('latter', { replace: true, backupPrefix: 'old/ones' }));
@@ -120,7 +105,7 @@ describe('an object in a bucket', () => {
   });
 
   test('two deliveries of the same at once: both succeed, one object', async () => {
-    const bucket = await createBucket(client);
+    const bucket = await createBucket(s3.client);
     const product = await delivery('x'.repeat(3_000_000));
     const both = await Promise.all([0, 1].map(() => destinationAt(`s3://${bucket.name}`).deliver(product)));
     expect(both.map(({ status }) => status)).toContain('written');
@@ -129,7 +114,7 @@ describe('an object in a bucket', () => {
   });
 
   test('cancelled in the middle: the reason is thrown, nothing is there', async () => {
-    const bucket = await createBucket(client);
+    const bucket = await createBucket(s3.client);
     const stop = new AbortController();
     const reason = new Error('the worker stops');
     const delivering = destinationAt(`s3://${bucket.name}`).deliver(await delivery('x'.repeat(5_000_000)), {
@@ -152,13 +137,13 @@ describe('S3-4: what does not work is told before a run, in plain words, with wh
   test('no such bucket', async () => {
     expect(await refusal('s3://no-such-bucket-here/p')).toMatchObject({
       kind: 'config_invalid',
-      message: `Cannot deliver to s3://no-such-bucket-here/p: there is no bucket no-such-bucket-here at ${server.endpoint} (HTTP 404, NoSuchBucket).`,
+      message: `Cannot deliver to s3://no-such-bucket-here/p: there is no bucket no-such-bucket-here at ${s3.server.endpoint} (HTTP 404, NoSuchBucket).`,
       hint: expect.stringContaining('make the bucket first'),
     });
   });
 
   test('a wrong region: the right one is named', async () => {
-    const { name } = await createBucket(client);
+    const { name } = await createBucket(s3.client);
     expect(await refusal(`s3://${name}`, { region: 'eu-west-1' })).toMatchObject({
       kind: 'config_invalid',
       message: expect.stringContaining(`the bucket ${name} is in the region us-east-1, not in eu-west-1`),
@@ -175,7 +160,7 @@ describe('S3-4: what does not work is told before a run, in plain words, with wh
       /no AWS credentials were found/,
     ],
   ] as const)('%s', async ([, environment, says]) => {
-    const { name } = await createBucket(client);
+    const { name } = await createBucket(s3.client);
     const nowhere = { AWS_CONFIG_FILE: '/nowhere', AWS_SHARED_CREDENTIALS_FILE: '/nowhere' };
     const before = Object.entries(environment).map(([variable]) => [variable, process.env[variable]] as const);
     for (const [variable, value] of Object.entries({ ...nowhere, ...environment })) vi.stubEnv(variable, value);
@@ -198,7 +183,7 @@ describe('S3-4: what does not work is told before a run, in plain words, with wh
     vi.stubEnv('AWS_ENDPOINT_URL_S3', undefined);
     vi.stubEnv('AWS_CONFIG_FILE', '/nowhere');
     const error = await refusal('s3://bucket', { endpoint: null });
-    vi.stubEnv('AWS_ENDPOINT_URL_S3', server.endpoint);
+    vi.stubEnv('AWS_ENDPOINT_URL_S3', s3.server.endpoint);
     expect(error).toMatchObject({
       kind: 'config_invalid',
       message: expect.stringContaining('no AWS region is known'),
@@ -207,7 +192,7 @@ describe('S3-4: what does not work is told before a run, in plain words, with wh
   });
 
   test('a bucket that is there: fine', async () => {
-    const { name } = await createBucket(client);
+    const { name } = await createBucket(s3.client);
     expect(await refusal(`s3://${name}/any/prefix`)).toBe('fine');
   });
 });

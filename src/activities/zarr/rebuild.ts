@@ -1,15 +1,20 @@
 /**
- * A store made anew beside the present one, checked, and put in its place by two renames: for the moment between them there is
- * none under the name. The former one is removed after that. Every step may be done again.
+ * A store made anew beside the present one, checked, and put in its place. Every step may be done again.
+ *
+ * A folder is swapped by two renames: for the moment between them there is none under the name; the former one is removed after
+ * that. A bucket has no renames: there the new store's objects are copied into the place by the server (ADR 0022).
  */
 import { access, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { PipelineError } from '../../core/errors.ts';
-import { verifyStore } from '../../products/reach-zarr/index.ts';
+import { takePlaceOf, verifyStore } from '../../products/reach-zarr/index.ts';
+import { GROUP_KEY } from '../../formats/zarr/index.ts';
+import type { ObjectStore } from '../../formats/zarr/index.ts';
 import { syncFolder } from '../../storage/atomic-file.ts';
 import type { ActivityDependencies } from '../dependencies.ts';
 import { withHeartbeat } from '../heartbeat.ts';
+import type { StageHeartbeat } from '../../core/backfill/types.ts';
 
 /** Findings that are told one by one. */
 const TOLD = 3;
@@ -17,14 +22,8 @@ const TOLD = 3;
 /** Clears the place of the new store. @returns its URI */
 export async function prepareZarrRebuild(deps: ActivityDependencies, store: string): Promise<string> {
   return await withHeartbeat(async () => {
-    if (!store.startsWith('file:')) {
-      throw new PipelineError('config_invalid', `${store} cannot be rebuilt in its place: a bucket has no renames.`, {
-        hint: 'Make a new store under another prefix with "reachback zarr sync", let readers change over, then remove the old one.',
-      });
-    }
-    const fresh = beside(store, 'rebuild');
-    await rm(fresh, { recursive: true, force: true });
-    const uri = pathToFileURL(fresh).href;
+    const uri = beside(store, 'rebuild');
+    await removeStore(deps.zarrStoreAt(uri), uri);
     await deps.ledger.forgetZarrDays(uri);
     return uri;
   });
@@ -33,36 +32,72 @@ export async function prepareZarrRebuild(deps: ActivityDependencies, store: stri
 /** Checks the new store and puts it in the place of the present one. @throws PipelineError `checksum_mismatch` */
 export async function finishZarrRebuild(deps: ActivityDependencies, store: string): Promise<void> {
   await withHeartbeat(async (signal, tell) => {
-    const [path, fresh, former] = [fileURLToPath(store), beside(store, 'rebuild'), beside(store, 'former')];
-    const uri = pathToFileURL(fresh).href;
-    if (await exists(fresh)) {
-      const days = await deps.ledger.zarrDays(uri);
-      let done = 0;
-      const onDay = (): void => tell({ phase: 'checking days', done: (done += 1), total: days.length });
-      const findings = await verifyStore(deps.zarrStoreAt(uri), days, { signal, onDay });
-      if (findings.length > 0) {
-        const told = findings.slice(0, TOLD).map(({ where, message }) => `${where} ${message}`);
-        throw new PipelineError(
-          'checksum_mismatch',
-          `The new store ${fresh} is not as it was written: ${told.join('; ')}.`,
-          {
-            hint: 'The present store was not touched. Check the disk, then run "reachback zarr rebuild" again.',
-          },
-        );
+    const uri = beside(store, 'rebuild');
+    const fresh = deps.zarrStoreAt(uri);
+    // Its group's document is the first thing that goes once it is in place.
+    if ((await fresh.get(GROUP_KEY)) !== null) {
+      await check(deps, uri, signal, tell);
+      if (store.startsWith('file:')) await swapFolders(store);
+      else {
+        // A sync of a place that was left half way writes every day.
+        await deps.ledger.forgetZarrDays(store);
+        const onObject = (done: number, total: number): void => tell({ phase: 'putting in place', done, total });
+        await takePlaceOf(deps.zarrStoreAt(store), fresh, { onObject, signal });
+        await fresh.delete(GROUP_KEY);
       }
-      if (await exists(path)) {
-        await rm(former, { recursive: true, force: true });
-        await rename(path, former);
-      }
-      await rename(fresh, path);
-      await syncFolder(dirname(path));
     }
     await deps.ledger.renameZarrStore(uri, store);
-    await rm(former, { recursive: true, force: true });
+    if (store.startsWith('file:')) await rm(pathBeside(store, 'former'), { recursive: true, force: true });
+    else await removeStore(fresh, uri);
   });
 }
 
-function beside(store: string, what: 'rebuild' | 'former'): string {
+async function check(
+  deps: ActivityDependencies,
+  uri: string,
+  signal: AbortSignal,
+  tell: (progress: StageHeartbeat) => void,
+): Promise<void> {
+  const days = await deps.ledger.zarrDays(uri);
+  let done = 0;
+  const onDay = (): void => tell({ phase: 'checking days', done: (done += 1), total: days.length });
+  const fresh = deps.zarrStoreAt(uri);
+  const findings = await verifyStore(fresh, days, { signal, onDay });
+  if (findings.length === 0) return;
+  const told = findings.slice(0, TOLD).map(({ where, message }) => `${where} ${message}`);
+  throw new PipelineError(
+    'checksum_mismatch',
+    `The new store ${fresh.location} is not as it was written: ${told.join('; ')}.`,
+    {
+      hint: 'The present store was not touched. Check the disk, then run "reachback zarr rebuild" again.',
+    },
+  );
+}
+
+async function swapFolders(store: string): Promise<void> {
+  const [path, former] = [fileURLToPath(store), pathBeside(store, 'former')];
+  if (await exists(path)) {
+    await rm(former, { recursive: true, force: true });
+    await rename(path, former);
+  }
+  await rename(pathBeside(store, 'rebuild'), path);
+  await syncFolder(dirname(path));
+}
+
+async function removeStore(store: ObjectStore, uri: string): Promise<void> {
+  if (uri.startsWith('file:')) await rm(fileURLToPath(uri), { recursive: true, force: true });
+  // What is removed first must not look like a store to anybody who comes after a kill.
+  await store.delete(GROUP_KEY);
+  for await (const { key } of store.list('')) await store.delete(key);
+}
+
+function beside(store: string, what: 'rebuild'): string {
+  if (store.startsWith('file:')) return pathToFileURL(pathBeside(store, what)).href;
+  const at = store.lastIndexOf('/') + 1;
+  return `${store.slice(0, at)}.${store.slice(at)}.${what}`;
+}
+
+function pathBeside(store: string, what: 'rebuild' | 'former'): string {
   const path = fileURLToPath(store);
   return join(dirname(path), `.${basename(path)}.${what}`);
 }

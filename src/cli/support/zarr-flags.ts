@@ -52,7 +52,7 @@ export function zarrTargetOf({ zarr, zarrOrigin }: ZarrRangeFlags, cwd: string):
  */
 export function zarrStoreUri(text: string, cwd: string): string {
   if (text.startsWith('s3://')) {
-    const { bucket, prefix } = parseS3Address(text);
+    const { bucket, prefix } = parseS3Address(text, 'use the Zarr store');
     if (prefix !== '') return `s3://${bucket}/${prefix}`;
     throw new PipelineError('config_invalid', `${text} is a whole bucket: a Zarr store needs a prefix of its own.`, {
       hint: 'Such as s3://my-bucket/reach.zarr.',

@@ -26,6 +26,7 @@ import {
 import type { GroupState } from './metadata.ts';
 import type { ObjectStore } from './object-store.ts';
 import type { ArraySchema, GroupSchema } from './schema.ts';
+import { several } from './several.ts';
 
 /** The bytes of one period of an array; null when it holds nothing but fill. */
 export type PeriodBytes = Readonly<Record<string, Uint8Array | null>>;
@@ -162,16 +163,11 @@ export class Transaction {
     }
     await this.#group.checkTurn();
     this.#open.add(period);
-    const queue = arrays.map(({ name, ...array }) => ({
-      key: chunkKeyAlong({ name, ...array }, period),
-      bytes: bytes[name]!,
-    }));
-    const worker = async (): Promise<void> => {
-      for (let next = queue.shift(); next; next = queue.shift()) {
-        await (next.bytes ? store.put(next.key, next.bytes) : store.delete(next.key));
-      }
-    };
-    await Promise.all(Array.from({ length: WRITERS }, worker));
+    await several(arrays, WRITERS, async (array) => {
+      const key = chunkKeyAlong(array, period);
+      const content = bytes[array.name];
+      await (content ? store.put(key, content) : store.delete(key));
+    });
     this.#open.delete(period);
     this.#periods = Math.max(this.#periods, period + 1);
   }

@@ -13,4 +13,6 @@ export { chunkKeyAlong, GROUP_KEY } from './metadata.ts';
 export type { ListedObject, ObjectStore, StoredObject } from './object-store.ts';
 export { openReader } from './read.ts';
 export type { GroupReader } from './read.ts';
+export { replaceStore } from './replace.ts';
+export type { ReplaceHooks } from './replace.ts';
 export type { ArraySchema, ChunkValues, DataType, GroupSchema, Json } from './schema.ts';

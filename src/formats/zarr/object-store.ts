@@ -29,6 +29,13 @@ export interface ObjectStore {
    * @returns the new version; null when the present one is not the expected one, and nothing was changed
    */
   putIf(key: string, bytes: Uint8Array, expected: string | null): Promise<string | null>;
+  /**
+   * Puts another store's object under the same key here, as `put` does, without a transfer through this process. Absent where
+   * that cannot be.
+   *
+   * @returns false when the other store lies where it cannot be taken from; nothing was done then
+   */
+  takeOver?(key: string, from: ObjectStore): Promise<boolean>;
   /** Removes an object; one that is not there is no error. */
   delete(key: string): Promise<void>;
   /** All objects whose key begins with `prefix`, in no particular order. */

@@ -5,4 +5,5 @@
 export { describeStore, readSettings } from './info.ts';
 export type { ZarrSettings } from './layout.ts';
 export { syncDays } from './sync.ts';
+export { takePlaceOf } from './take-place.ts';
 export { verifyStore } from './verify.ts';

@@ -108,8 +108,8 @@ export class Bucket {
     await this.#client.send(command, options(signal));
   }
 
-  /** Copies inside the bucket, without a transfer, what stands under `from` as long as it is still `etag`. */
-  async copy(from: string, etag: string, to: string, signal?: AbortSignal): Promise<void> {
+  /** Copies inside the bucket, without a transfer, what stands under `from` as long as it is still `etag`; null: whatever it is. */
+  async copy(from: string, etag: string | null, to: string, signal?: AbortSignal): Promise<void> {
     await this.#client.send(new CopyObjectCommand({ ...this.#copy(from, etag), Key: to }), options(signal));
   }
 
@@ -125,9 +125,9 @@ export class Bucket {
     await this.#client.send(command, options(signal));
   }
 
-  #copy(from: string, etag: string) {
+  #copy(from: string, etag: string | null) {
     const CopySource = `${this.name}/${from.split('/').map(encodeURIComponent).join('/')}`;
-    return { Bucket: this.name, CopySource, CopySourceIfMatch: etag };
+    return { Bucket: this.name, CopySource, ...(etag !== null && { CopySourceIfMatch: etag }) };
   }
 
   /** SHA-256 of an object's content, read once: for objects whose server keeps none. */

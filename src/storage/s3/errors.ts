@@ -63,7 +63,7 @@ const BY_CODE: Readonly<Record<string, (place: S3Place) => Words>> = {
   XMinioStorageFull: full,
   NotImplemented: () => ({
     kind: 'config_invalid',
-    what: 'the server lacks what safe deliveries need: conditional writes (If-None-Match, If-Match) and SHA-256 checksums',
+    what: 'the server lacks what safe writing needs: conditional writes (If-None-Match, If-Match) and SHA-256 checksums',
     hint: 'Use a newer version of the server, or another one.',
   }),
 };
@@ -120,6 +120,8 @@ function wordsFor(sdk: SdkError, code: string, status: number | null, place: S3P
   if (region !== null) return wrongRegion(place, region);
   const known = Object.hasOwn(BY_CODE, code) ? BY_CODE[code] : undefined;
   if (known) return known(place);
+  // Found by the SDK in an answer that had come whole.
+  if (sdk.message?.startsWith('Checksum mismatch') === true) return BY_CODE['BadDigest']!(place);
   if (status === null) return unanswered(sdk, code, place);
   if (status === 404) return noBucket(place);
   if (status === 507) return full();
@@ -203,7 +205,7 @@ function skewed(): Words {
   return {
     kind: 'storage_unavailable',
     what: 'the clock of the worker is wrong by more than a quarter of an hour',
-    hint: 'Set the clock of the worker, by NTP. Deliveries are tried again by themselves.',
+    hint: 'Set the clock of the worker, by NTP. It is tried again by itself.',
   };
 }
 

@@ -7,6 +7,9 @@ import { Bucket } from './bucket.ts';
 import { asS3Error, isAmbiguous, isConflict } from './errors.ts';
 import type { S3Settings } from './settings.ts';
 
+/** What errors say was to be done. */
+const DOING = 'use the Zarr store';
+
 export class S3ObjectStore {
   readonly location: string;
   readonly #name: string;
@@ -16,7 +19,7 @@ export class S3ObjectStore {
 
   /** @throws PipelineError `config_invalid` when `uri` is not `s3://bucket/prefix` */
   constructor(uri: string, settings: S3Settings) {
-    const { bucket, prefix } = parseS3Address(uri);
+    const { bucket, prefix } = parseS3Address(uri, DOING);
     this.#name = bucket;
     this.#prefix = prefix === '' ? '' : `${prefix}/`;
     this.#settings = settings;
@@ -37,14 +40,22 @@ export class S3ObjectStore {
       try {
         return await bucket.set(this.#prefix + key, bytes, expected);
       } catch (error) {
-        if (!isConflict(error) && !isAmbiguous(error) && !isGone(error)) throw error;
-        // It may have been carried out although the answer was lost, or says that it was carried out already.
+        if (isConflict(error) || isGone(error)) return null;
+        if (!isAmbiguous(error)) throw error;
+        // It may have been carried out although the answer was lost.
         const found = await bucket.get(this.#prefix + key);
-        if (found && Buffer.from(bytes).equals(found.bytes)) return isConflict(error) ? null : found.etag;
-        if (isAmbiguous(error) && (found?.etag ?? null) === expected) throw error;
+        if (found && Buffer.from(bytes).equals(found.bytes)) return found.etag;
+        if ((found?.etag ?? null) === expected) throw error;
         return null;
       }
     });
+  }
+
+  /** A copy that the server makes, of an object in the same bucket. */
+  async takeOver(key: string, from: unknown): Promise<boolean> {
+    if (!(from instanceof S3ObjectStore) || from.#name !== this.#name) return false;
+    await this.#ask((bucket) => bucket.copy(from.#prefix + key, null, this.#prefix + key));
+    return true;
   }
 
   async delete(key: string): Promise<void> {
@@ -80,7 +91,7 @@ export class S3ObjectStore {
 
   #inWords(error: unknown): Error {
     const { endpoint, region } = this.#settings;
-    return asS3Error(error, { uri: this.location, bucket: this.#name, endpoint, region });
+    return asS3Error(error, { uri: this.location, bucket: this.#name, endpoint, region, doing: DOING });
   }
 }
 

@@ -87,15 +87,26 @@ describe('xarray and zarr-python', () => {
 });
 
 describe('a sync', () => {
-  test('APPEND-6: any split, order and repetition gives the bytes of a full build', async () => {
+  test('APPEND-6: any split, order, repetition and replacement gives the bytes of a full build', async () => {
     const expected = await fullBuild(days);
+    // Former editions of days, which later ones replace: of other sensors, of other values.
+    const former = [
+      await makeDay(folder, '2026-01-02', { edition: 2 }),
+      await makeDay(folder, '2026-01-07', { edition: 2, sensors: ['REACH-101'] }),
+    ];
+    const anyCuts = fc.array(fc.nat({ max: 8 }), { maxLength: 4 });
     const anySequence = fc
       .tuple(
+        fc.array(fc.constantFrom(...days, ...former), { maxLength: 4 }),
         fc.shuffledSubarray([...days], { minLength: days.length }),
         fc.array(fc.constantFrom(...days), { maxLength: 3 }),
-        fc.array(fc.nat({ max: 8 }), { maxLength: 4 }),
+        anyCuts,
+        anyCuts,
       )
-      .map(([order, repeated, cuts]) => batches([...order, ...repeated], cuts));
+      .map(([before, order, repeated, firstCuts, cuts]) => [
+        ...batches(before, firstCuts),
+        ...batches([...order, ...repeated], cuts),
+      ]);
     await fc.assert(
       fc.asyncProperty(anySequence, async (lists) => {
         const store = new MemoryStore();
@@ -242,6 +253,11 @@ describe('SAFE-12: a file that does not fit is refused with what differs, and th
       from: 'DOSE1 (Flavor X)',
       to: 'DOSE1 (Flavor Q)',
       says: 'dosimeter_flavors of REACH-101: expected DOSE1 (Flavor X)',
+    },
+    {
+      from: 'e\0\0\0i\0\0\0', // the sensors 101 and 105
+      to: 'e\0\0\0c\0\0\0',
+      says: 'sensor_ids: expected sensors of the constellation, found also 99',
     },
     { from: 'obQuality', to: 'obQualitY', says: 'obQuality: expected a variable of this name, found none' },
   ])('"$to" in place of "$from"', async ({ from, to, says }) => {
