@@ -129,7 +129,7 @@ test('issue 6: download workers of two hosts stay within one rate and one pause,
   const builder = startOn('gamma', 'build');
   for (const worker of [other, builder]) await waitUntil('polling', () => worker.output().includes('polling'));
   place.simulator.setFaults({
-    rules: [{ match: { nth: 200 }, fault: { kind: 'storm', seconds: 5, form: 'seconds' } }],
+    rules: [{ match: { nth: 200 }, fault: { kind: 'storm', seconds: 15, form: 'seconds' } }],
   });
 
   const running = place.start(runArgs(place, '2025-09-01', '2025-09-04', '--concurrency', '4'), env);
