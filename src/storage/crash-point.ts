@@ -14,6 +14,8 @@ export const CRASH_POINTS = [
   'download-manifest',
   'download-recorded',
   'download-closed',
+  'recheck-renamed',
+  'recheck-manifest',
   'count-recorded',
   'cdf-temporary',
   'cdf-renamed',

@@ -170,8 +170,8 @@ describe('more has come', () => {
   test.for<[CrashPoint | { readonly counts: number }]>([
     [{ counts: 3 }],
     ['slice-temporary'],
-    ['download-renamed'],
-    ['download-manifest'],
+    ['recheck-renamed'],
+    ['recheck-manifest'],
   ])(
     'SAFE-5: the process is killed at %j: the next one ends with the same day',
     { timeout: 120_000 },
@@ -192,7 +192,7 @@ describe('more has come', () => {
       expect(check).toMatchObject({ state: 'verified', kept: artifact!.records });
       expect(filesBelow(place.workspace.root).filter((name) => name.includes('.slice'))).toEqual([]);
       // Found again, or the whole day where the file was without its manifest; never both.
-      const most = where === 'download-renamed' ? 288 + 2 * late : 4 * late;
+      const most = where === 'recheck-renamed' ? 288 + 2 * late : 4 * late;
       expect(simulator.stats().byEndpoint['data']! - before).toBeLessThanOrEqual(most);
     },
   );

@@ -129,7 +129,7 @@ export async function recheckDay(
   const present = files.filter(({ header }) => header.counts.records > 0);
   const columns = unionOfColumns(present);
   const digest = await assembleArtifact({ path, log: deps.log }, product.format, present, columns, signal);
-  crashPoint('download-renamed');
+  crashPoint('recheck-renamed');
   const renewed: DownloadManifest = {
     ...manifest,
     ...digest,
@@ -142,7 +142,7 @@ export async function recheckDay(
     check,
   };
   await writeManifest(path, renewed);
-  crashPoint('download-manifest');
+  crashPoint('recheck-manifest');
   return { outcome: 'changed', done: doneOf(path, renewed, requests), rows: newRows };
 }
 

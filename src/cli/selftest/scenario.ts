@@ -5,6 +5,8 @@ import type { ArmedCrashPoint, CrashPoint } from '../../storage/crash-point.ts';
 /** Of commands that take up what is there, and of builds without the folder. */
 const POINTS_OF_OTHERS: readonly CrashPoint[] = [
   'telemetry-imported',
+  'recheck-renamed',
+  'recheck-manifest',
   'file-taken-up',
   'days-summed-up',
   'input-staged',
