@@ -13,7 +13,7 @@ COPY scripts scripts
 COPY simulator simulator
 COPY src src
 # Bundles the workflow code at its end, so that a worker need not.
-RUN --mount=type=cache,target=/root/.npm npm ci --omit=dev && test -s build/workflow-bundle.js
+RUN --mount=type=cache,target=/var/cache/npm npm ci --omit=dev --cache /var/cache/npm && test -s build/workflow-bundle.js
 
 FROM node:24.21.0-bookworm-slim
 # For TLS to a Temporal server: the SDK trusts what the system trusts, and the slim image trusts nobody.
