@@ -12,6 +12,7 @@ import type { PipelineError } from '../core/errors.ts';
 import { systemClock } from './clock.ts';
 import type { Clock } from './clock.ts';
 import { Keeper } from './keeper.ts';
+import { gateOfRun } from './of-run.ts';
 import { createPermit, incidentId } from './outcome.ts';
 import { ReceiptBook } from './receipt.ts';
 import { refuse } from './refusal.ts';
@@ -92,18 +93,10 @@ class SharedGate implements Gate {
 
   forRun(run: GateRun): Gate {
     const asker = this.#queue.askerOf(run);
-    return {
-      config: this.config,
+    return gateOfRun(this, {
       acquire: (signal) => this.#acquire(asker, signal),
       snapshot: () => this.#snapshot(run),
-      open: () => this.open(),
-      close: () => this.close(),
-      forRun: (other) => this.forRun(other),
-      keep: () => this.keep(),
-      refusal: () => this.refusal(),
-      failPass: () => this.failPass(),
-      closeIncident: (id) => this.closeIncident(id),
-    };
+    });
   }
 
   acquire(signal?: AbortSignal): Promise<Permit> {

@@ -115,7 +115,8 @@ export interface KeptDay {
   readonly day: Day;
   readonly bodies: readonly {
     readonly body: KeptBody;
-    /** Null when it can be read now. */ readonly problem: string | null;
+    /** Why it cannot be read; null when it can be. */
+    readonly problem: string | null;
   }[];
   /** Slices that are neither finished nor readable. */
   readonly missing: number;

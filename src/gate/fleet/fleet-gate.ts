@@ -15,6 +15,7 @@ import type { RateState } from '../../core/rate/restore.ts';
 import { PipelineError } from '../../core/errors.ts';
 import { systemClock } from '../clock.ts';
 import type { Clock } from '../clock.ts';
+import { gateOfRun } from '../of-run.ts';
 import { createPermit, incidentId } from '../outcome.ts';
 import type { GateIdentity } from '../place.ts';
 import { ReceiptBook } from '../receipt.ts';
@@ -179,18 +180,10 @@ class FleetGate implements Gate {
 
   forRun(run: GateRun): Gate {
     const asker = this.#queue.askerOf(run);
-    return {
-      config: this.config,
+    return gateOfRun(this, {
       acquire: (signal) => this.#acquire(asker, signal),
       snapshot: () => this.#snapshot(run),
-      open: () => this.open(),
-      close: () => this.close(),
-      forRun: (other) => this.forRun(other),
-      keep: () => this.keep(),
-      refusal: () => this.refusal(),
-      failPass: () => this.failPass(),
-      closeIncident: (id) => this.closeIncident(id),
-    };
+    });
   }
 
   acquire(signal?: AbortSignal): Promise<Permit> {
