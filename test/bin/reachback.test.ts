@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { chmod, copyFile, mkdir, symlink, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
@@ -63,6 +63,17 @@ describe('bin/reachback', () => {
     await mkdir(join(root, 'node_modules'));
     await symlink(join(PROJECT, 'node_modules/node'), join(root, 'node_modules/node'));
     expect(run(join(root, 'bin/reachback')).status).toBe(7);
+    // Compiled code is kept for the next start.
+    expect(await readdir(join(root, 'node_modules/.cache/reachback-compiled'))).not.toEqual([]);
+  });
+
+  test('runs also where no compiled code can be kept', async () => {
+    const root = await project();
+    await mkdir(join(root, 'node_modules'));
+    await symlink(join(PROJECT, 'node_modules/node'), join(root, 'node_modules/node'));
+    await writeFile(join(root, 'node_modules/.cache'), 'a file, not a folder');
+    const { status, stderr } = run(join(root, 'bin/reachback'));
+    expect({ status, stderr }).toEqual({ status: 7, stderr: '' });
   });
 
   test('without node_modules it says what to run, and ends with 2', async () => {
