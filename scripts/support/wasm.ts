@@ -18,7 +18,9 @@ export interface WasmModule {
 }
 
 /** By folder of `wasm/`: where the result goes. */
-const TARGETS: Readonly<Record<string, string>> = {};
+const TARGETS: Readonly<Record<string, string>> = {
+  rows: 'src/products/reach-l1c/read/plain-rows.wasm',
+};
 
 export const WASM_MODULES: readonly WasmModule[] = Object.entries(TARGETS).map(([folder, target]) => ({
   source: join(ROOT, 'wasm', folder, 'index.ts'),

@@ -8,7 +8,7 @@ import { isBlank, Vocabulary } from './read/dictionary.ts';
 import { parseInstant } from './read/instant.ts';
 import { parseLiteral } from './read/literal.ts';
 import { OB_TIME } from './read/row.ts';
-import type { RecordFields, Rejection, Row, RowConsumer } from './read/row.ts';
+import type { RecordFields, Rejection, Row, RowBlock, RowConsumer } from './read/row.ts';
 import type { ArtifactCounts, Progress } from './types.ts';
 
 /** Key of records whose sensor cannot be told. */
@@ -48,6 +48,10 @@ class RecordCounter implements RowConsumer {
     const { sensorIds, observatories, descriptions } = this.vocabulary;
     const sensor = sensorOf(sensorIds.text(row.sensorId), observatories.text(row.observatory));
     this.#add(sensor, descriptions.text(row.description), row.numbers[OB_TIME]!);
+  }
+
+  acceptBlock(block: RowBlock): void {
+    for (let i = 0; i < block.size; i++) this.accept(block.row(i));
   }
 
   reject({ fields }: Rejection): void {

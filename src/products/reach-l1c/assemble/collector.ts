@@ -3,8 +3,17 @@
  */
 import { PipelineError } from '../../../core/errors.ts';
 import { Vocabulary } from '../read/dictionary.ts';
-import { NEEDED_FIELDS, OB_VALUE, ROW_NUMBERS, shown } from '../read/row.ts';
-import type { ReadingNote, Rejection, Row, RowConsumer } from '../read/row.ts';
+import {
+  DESCRIPTION,
+  NEEDED_FIELDS,
+  OBSERVATORY,
+  OB_VALUE,
+  ROW_CODES,
+  ROW_NUMBERS,
+  SENSOR_ID,
+  shown,
+} from '../read/row.ts';
+import type { ReadingNote, Rejection, Row, RowBlock, RowConsumer } from '../read/row.ts';
 import { Channels } from './channels.ts';
 import { RecordStore } from './record-store.ts';
 import { Quarantine, Warnings } from './remarks.ts';
@@ -53,14 +62,42 @@ export class RecordCollector implements RowConsumer {
       return;
     }
     if (verdict.disagrees || verdict.isUnknown) this.#remarkSensor(row, verdict);
-    const { numbers } = row;
-    for (let slot = OB_VALUE; slot < ROW_NUMBERS; slot++) {
-      if (numbers[slot]! <= MISSING_MARKER) {
-        numbers[slot] = NaN;
+    this.#dropMarkers(row.numbers, 0);
+    this.store.add(row, this.channels.numberOf(verdict.sensor, row.description));
+  }
+
+  acceptBlock(block: RowBlock): void {
+    const { codes, numbers, size } = block;
+    const places = new Uint32Array(size);
+    let first = 0;
+    for (let i = 0; i < size; i++) {
+      const code = i * ROW_CODES;
+      const verdict = this.#sensors.resolve(codes[code + SENSOR_ID]!, codes[code + OBSERVATORY]!);
+      if (verdict.kind === 'sensor' && !verdict.disagrees && !verdict.isUnknown) {
+        this.#dropMarkers(numbers, i * ROW_NUMBERS);
+        places[i] = this.channels.numberOf(verdict.sensor, codes[code + DESCRIPTION]!);
+      } else {
+        this.#addRows(block, first, places.subarray(first, i));
+        this.accept(block.row(i));
+        first = i + 1;
+      }
+    }
+    this.#addRows(block, first, places.subarray(first));
+  }
+
+  #addRows(block: RowBlock, first: number, channels: Uint32Array): void {
+    this.#records += channels.length;
+    this.store.addRows(block, first, channels);
+  }
+
+  /** @param start - where the numbers of the row begin */
+  #dropMarkers(numbers: Float64Array, start: number): void {
+    for (let i = start + OB_VALUE; i < start + ROW_NUMBERS; i++) {
+      if (numbers[i]! <= MISSING_MARKER) {
+        numbers[i] = NaN;
         this.#markers++;
       }
     }
-    this.store.add(row, this.channels.numberOf(verdict.sensor, row.description));
   }
 
   reject({ reason, detail }: Rejection): void {

@@ -4,8 +4,8 @@
  * Memory follows the number of readings, not times × sensors: sensors that are not on one grid would make the full
  * table tens of times larger than its content.
  */
-import { ROW_NUMBERS } from '../read/row.ts';
-import type { Row } from '../read/row.ts';
+import { DESCRIPTOR, ROW_CODES, ROW_NUMBERS } from '../read/row.ts';
+import type { Row, RowBlock } from '../read/row.ts';
 
 const SEGMENT_BITS = 13;
 const SEGMENT_ROWS = 1 << SEGMENT_BITS;
@@ -45,6 +45,22 @@ export class RecordStore {
     for (let slot = 0; slot < ROW_NUMBERS; slot++) numbers[start + slot] = from[slot]!;
     channels[place] = channel;
     descriptors[place] = row.descriptor;
+  }
+
+  /** As many calls of `add` as there are `channels`, with the rows of `block` from `first` on. */
+  addRows(block: RowBlock, first: number, channels: Uint32Array): void {
+    for (let done = 0; done < channels.length;) {
+      const place = this.#size & SEGMENT_MASK;
+      if (place === 0) this.#segments.push(spare.pop() ?? newSegment());
+      const segment = this.#segments[this.#size >>> SEGMENT_BITS]!;
+      const count = Math.min(channels.length - done, SEGMENT_ROWS - place);
+      const row = first + done;
+      segment.numbers.set(block.numbers.subarray(row * ROW_NUMBERS, (row + count) * ROW_NUMBERS), place * ROW_NUMBERS);
+      segment.channels.set(channels.subarray(done, done + count), place);
+      for (let i = 0; i < count; i++) segment.descriptors[place + i] = block.codes[(row + i) * ROW_CODES + DESCRIPTOR]!;
+      this.#size += count;
+      done += count;
+    }
   }
 
   /** @param slot - a place in `Row.numbers` */

@@ -8,13 +8,14 @@ import type { Hash } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { PipelineError } from '../../../core/errors.ts';
 import type { ArtifactFormat } from '../../../core/product.ts';
+import { LONGEST_RECORD_BYTES } from './byte-parser.ts';
 import type { ByteParser } from './byte-parser.ts';
 import { CsvReader } from './csv-reader.ts';
 import { JsonReader } from './json-reader.ts';
 import type { RowConsumer } from './row.ts';
 
-/** Longest row or record; what the source sends is about 1 kB. Large enough to make the reads cheap, small enough for the cache. */
-const BUFFER_BYTES = 1 << 20;
+/** Large enough to make the reads cheap, small enough for the cache. */
+const READ_BYTES = 1 << 18;
 
 /** Progress is told about every so many bytes. */
 const PROGRESS_BYTES = 16 << 20;
@@ -85,16 +86,16 @@ function feed(
   hash: Hash | null,
 ): ArtifactDigest {
   const total = fstatSync(file).size;
-  const buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES + 1);
+  const { buffer } = parser;
   let filled = 0;
   let sizeBytes = 0;
   for (let atEnd = false; !atEnd;) {
-    const read = readSync(file, buffer, filled, BUFFER_BYTES - filled, null);
+    const read = readSync(file, buffer, filled, Math.min(READ_BYTES, LONGEST_RECORD_BYTES - filled), null);
     atEnd = read === 0;
     hash?.update(buffer.subarray(filled, filled + read));
     filled += read;
     buffer[filled] = 0;
-    const done = parser.parse(buffer, filled, atEnd, filled === BUFFER_BYTES);
+    const done = parser.parse(filled, atEnd, filled === LONGEST_RECORD_BYTES);
     buffer.copyWithin(0, done, filled);
     filled -= done;
     if (Math.floor(sizeBytes / PROGRESS_BYTES) !== Math.floor((sizeBytes + read) / PROGRESS_BYTES) || atEnd) {

@@ -7,9 +7,10 @@
  */
 import { CsvError, parse } from 'csv-parse/sync';
 import { PipelineError } from '../../../core/errors.ts';
+import { LONGEST_RECORD_BYTES } from './byte-parser.ts';
 import type { ByteParser } from './byte-parser.ts';
-import { NOT_PLAIN, PlainRowReader } from './csv-row.ts';
 import { interpretRecord } from './interpret.ts';
+import { PlainRowReader } from './plain-rows.ts';
 import { NEEDED_FIELDS, Row, shown } from './row.ts';
 import type { NeededField, RowConsumer } from './row.ts';
 
@@ -25,23 +26,29 @@ const BROKEN = -2;
 export class CsvReader implements ByteParser {
   readonly #consumer: RowConsumer;
   readonly #row = new Row();
+  readonly #plain: PlainRowReader;
+  #hasPlainRows = false;
   #header: readonly (NeededField | null)[] | undefined;
-  #plain: PlainRowReader | undefined;
 
   constructor(consumer: RowConsumer) {
     this.#consumer = consumer;
+    this.#plain = new PlainRowReader(LONGEST_RECORD_BYTES + 1, consumer.vocabulary);
   }
 
-  parse(bytes: Buffer, limit: number, atEnd: boolean, isFull: boolean): number {
+  get buffer(): Buffer {
+    return this.#plain.buffer;
+  }
+
+  parse(limit: number, atEnd: boolean, isFull: boolean): number {
+    const bytes = this.buffer;
     let position = 0;
     if (this.#header === undefined) {
       position = this.#readHeader(bytes, limit, atEnd, isFull);
       if (position === 0) return 0;
     }
     while (position < limit) {
-      const next = this.#plain?.read(bytes, position) ?? NOT_PLAIN;
-      if (next !== NOT_PLAIN) {
-        this.#consumer.accept(this.#row);
+      const next = this.#readPlainRows(position);
+      if (next > position) {
         position = next;
         continue;
       }
@@ -76,10 +83,16 @@ export class CsvReader implements ByteParser {
       return field ?? null;
     });
     this.#consumer.columns(seen);
-    if (seen.size === NEEDED_FIELDS.length) {
-      this.#plain = new PlainRowReader(this.#header, this.#consumer.vocabulary, this.#row);
-    }
+    this.#hasPlainRows = seen.size === NEEDED_FIELDS.length && this.#plain.setColumns(this.#header);
     return end;
+  }
+
+  /** @returns start of the first row that is not plain or not in the buffer, or of any: there may be more than fit a block */
+  #readPlainRows(start: number): number {
+    if (!this.#hasPlainRows) return start;
+    const next = this.#plain.read(start);
+    if (next > start) this.#consumer.acceptBlock(this.#plain.block);
+    return next;
   }
 
   #readRow(bytes: Buffer): void {

@@ -18,15 +18,12 @@ export function isBlank(text: string): boolean {
 export const BLANK_CODE = 0;
 
 /**
- * Maps text, or its UTF-8 bytes, to codes 0, 1, 2 … in order of first use. Code 0 is the blank. Texts are trimmed.
+ * Maps text to codes 0, 1, 2 … in order of first use. Code 0 is the blank. Texts are trimmed.
  */
 export class Dictionary {
   readonly #name: string;
   readonly #texts: string[] = [''];
   readonly #codes = new Map<string, number>([['', BLANK_CODE]]);
-  /** Open addressing over the byte forms met so far: 1 + index into `#forms`, or 0. */
-  #table = new Int32Array(256);
-  readonly #forms: { bytes: Uint8Array; code: number }[] = [];
 
   /** @param name - the field, for messages */
   constructor(name: string) {
@@ -59,49 +56,6 @@ export class Dictionary {
     }
     return code;
   }
-
-  /** As `codeOf`, for the text in `bytes[start, end)`; makes no string for a form it has met. */
-  codeOfBytes(bytes: Uint8Array, start: number, end: number): number {
-    let hash = end - start;
-    for (let i = start; i < end; i++) hash = (Math.imul(hash, 31) + bytes[i]!) | 0;
-    const mask = this.#table.length - 1;
-    // The multiplication leaves the upper bits better mixed than the lower ones.
-    let slot = (hash ^ (hash >>> 15)) & mask;
-    for (;;) {
-      const entry = this.#table[slot]!;
-      if (entry === 0) break;
-      const form = this.#forms[entry - 1]!;
-      if (sameBytes(form.bytes, bytes, start, end)) return form.code;
-      slot = (slot + 1) & mask;
-    }
-    const copy = Buffer.from(bytes.subarray(start, end));
-    const code = this.codeOf(copy.toString('utf8'));
-    // Beyond this many forms the text map alone serves: the table must not grow with a broken file.
-    if (this.#forms.length < MAX_CODES) this.#remember(copy, code, slot);
-    return code;
-  }
-
-  #remember(bytes: Uint8Array, code: number, slot: number): void {
-    this.#forms.push({ bytes, code });
-    this.#table[slot] = this.#forms.length;
-    if (this.#forms.length * 2 < this.#table.length) return;
-    const mask = this.#table.length * 4 - 1;
-    this.#table = new Int32Array(mask + 1);
-    for (const [index, form] of this.#forms.entries()) {
-      let hash = form.bytes.length;
-      for (const byte of form.bytes) hash = (Math.imul(hash, 31) + byte) | 0;
-      let free = (hash ^ (hash >>> 15)) & mask;
-      while (this.#table[free] !== 0) free = (free + 1) & mask;
-      this.#table[free] = index + 1;
-    }
-  }
-}
-
-function sameBytes(form: Uint8Array, bytes: Uint8Array, start: number, end: number): boolean {
-  const length = end - start;
-  if (form.length !== length) return false;
-  for (let i = 0; i < length; i++) if (form[i] !== bytes[start + i]) return false;
-  return true;
 }
 
 /** The four texts of a record that are kept as codes. */

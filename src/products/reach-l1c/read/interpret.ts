@@ -1,18 +1,18 @@
 /**
  * The meaning of a record given by field name: the general way, for JSON and for every CSV row that is not plain.
  *
- * What is missing, what is unusable and what merely deserves a note is decided here; `csv-row.ts` reads the plain rows
- * faster and must come to the same result (a property test holds it to that).
+ * What is missing, what is unusable and what merely deserves a note is decided here; the plain rows of a CSV are read
+ * faster (`plain-rows.ts`) and must come to the same result (a property test holds it to that).
  */
 import { DECIMAL_PATTERN } from './decimal.ts';
 import { BLANK_CODE, isBlank } from './dictionary.ts';
 import type { Vocabulary } from './dictionary.ts';
-import { InstantTextReader } from './instant.ts';
+import { InstantTextReader } from './instant-text.ts';
 import { parseLiteral } from './literal.ts';
 import { ALT, CREATED_AT, LAT, LON, NEVER, OB_QUALITY, OB_TIME, OB_VALUE, SEN_POS, shown } from './row.ts';
 import type { RecordFields, RejectReason, Row, RowConsumer } from './row.ts';
 
-// Both keep nothing but the starts of dates they have met.
+// Each keeps nothing but the last date it has met.
 const obTimes = new InstantTextReader();
 const createdAts = new InstantTextReader();
 

@@ -5,6 +5,7 @@
  * `JSON.parse` reads it; an element that is not JSON (Python's encoder writes `NaN`) gets a second chance as a literal.
  */
 import { PipelineError } from '../../../core/errors.ts';
+import { LONGEST_RECORD_BYTES } from './byte-parser.ts';
 import type { ByteParser } from './byte-parser.ts';
 import { interpretRecord } from './interpret.ts';
 import { parseLiteral } from './literal.ts';
@@ -30,6 +31,7 @@ const INCOMPLETE = -1;
 type Expected = 'start' | 'element_or_close' | 'element' | 'comma_or_close' | 'nothing';
 
 export class JsonReader implements ByteParser {
+  readonly buffer = Buffer.allocUnsafeSlow(LONGEST_RECORD_BYTES + 1);
   readonly #consumer: RowConsumer;
   readonly #row = new Row();
   readonly #columns = new Set<string>();
@@ -39,7 +41,8 @@ export class JsonReader implements ByteParser {
     this.#consumer = consumer;
   }
 
-  parse(bytes: Buffer, limit: number, atEnd: boolean, isFull: boolean): number {
+  parse(limit: number, atEnd: boolean, isFull: boolean): number {
+    const bytes = this.buffer;
     let position = 0;
     if (this.#expected === 'start') {
       if (limit < BYTE_ORDER_MARK.length && !atEnd) return 0;

@@ -35,6 +35,38 @@ export class Row {
   element = 0;
 }
 
+// Places in the codes of a row of a block, as in `wasm/rows/texts.ts`.
+export const SENSOR_ID = 0;
+export const OBSERVATORY = 1;
+export const DESCRIPTION = 2;
+export const DESCRIPTOR = 3;
+export const ROW_CODES = 4;
+
+/** Rows as columns of numbers: what `Row` holds, for each of them. Reused for the next block. */
+export class RowBlock {
+  readonly numbers: Float64Array;
+  readonly codes: Uint16Array;
+  size = 0;
+  readonly #row = new Row();
+
+  /** @param numbers - `ROW_NUMBERS` a row @param codes - `ROW_CODES` a row */
+  constructor(numbers: Float64Array, codes: Uint16Array) {
+    this.numbers = numbers;
+    this.codes = codes;
+  }
+
+  /** The row at `index`; the object is reused. */
+  row(index: number): Row {
+    const row = this.#row;
+    row.numbers.set(this.numbers.subarray(index * ROW_NUMBERS, (index + 1) * ROW_NUMBERS));
+    row.sensorId = this.codes[index * ROW_CODES + SENSOR_ID]!;
+    row.observatory = this.codes[index * ROW_CODES + OBSERVATORY]!;
+    row.description = this.codes[index * ROW_CODES + DESCRIPTION]!;
+    row.descriptor = this.codes[index * ROW_CODES + DESCRIPTOR]!;
+    return row;
+  }
+}
+
 /** A record by field name: text in a CSV, native values in JSON. */
 export type RecordFields = Readonly<Record<string, unknown>>;
 
@@ -73,6 +105,8 @@ export interface RowConsumer {
   /** The needed fields that the file has: a CSV's header before any row, the keys met when JSON is at its end. */
   columns(names: ReadonlySet<string>): void;
   accept(row: Row): void;
+  /** As many calls of `accept`, each with the only element of its record. */
+  acceptBlock(block: RowBlock): void;
   reject(rejection: Rejection): void;
   note(note: ReadingNote): void;
 }

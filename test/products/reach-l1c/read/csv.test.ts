@@ -3,8 +3,9 @@ import { parse } from 'csv-parse/sync';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { CsvReader } from '../../../../src/products/reach-l1c/read/csv-reader.ts';
-import { NOT_PLAIN, PlainRowReader } from '../../../../src/products/reach-l1c/read/csv-row.ts';
+import { Vocabulary } from '../../../../src/products/reach-l1c/read/dictionary.ts';
 import { interpretRecord } from '../../../../src/products/reach-l1c/read/interpret.ts';
+import { PlainRowReader } from '../../../../src/products/reach-l1c/read/plain-rows.ts';
 import { CREATED_AT, NEEDED_FIELDS, OB_TIME, OB_VALUE, Row } from '../../../../src/products/reach-l1c/read/row.ts';
 import type { NeededField, RecordFields } from '../../../../src/products/reach-l1c/read/row.ts';
 import { CSV_SAMPLE, goodRecords, nestedText, record, toCsv } from '../support.ts';
@@ -150,15 +151,38 @@ describe('UDL-31: the fast way and the general way', () => {
       toCsv([record({ idSensor: null, lat: null, createdAt: null }, { obValue: null, obQuality: null })]),
     ],
   ] as const)('every row of %s is plain', ([, content]) => {
-    const consumer = new RecordingConsumer();
     const header = content.slice(0, content.indexOf('\n')).trimEnd().split(',') as NeededField[];
-    const reader = new PlainRowReader(header, consumer.vocabulary, new Row());
-    const bytes = Buffer.from(`${content}\0`);
-    let position = content.indexOf('\n') + 1;
-    while (position < content.length) {
-      position = reader.read(bytes, position);
-      expect(position).not.toBe(NOT_PLAIN);
-    }
+    const reader = new PlainRowReader(Buffer.byteLength(content) + 1, new Vocabulary());
+    expect(reader.setColumns(header)).toBe(true);
+    reader.buffer.write(content);
+    expect(reader.read(content.indexOf('\n') + 1)).toBe(content.length);
+    expect(reader.block.size).toBe(content.trimEnd().split('\n').length - 1);
+  });
+
+  test('say the same of more rows than a block holds, some of which are not plain', () => {
+    const records = goodRecords(5000).map((fields, i) => ({
+      ...fields,
+      idSensor: `REACH-${i % 700}`, // more than are remembered
+      lat: i % 7 === 0 ? ' 5.5' : i / 10,
+    }));
+    const content = toCsv(records);
+    expect(read(content).told).toEqual(readGenerally(content).told);
+  });
+
+  test('say the same of texts of any length', () => {
+    const text = fc.oneof(
+      fc.string({ maxLength: 12 }),
+      fc.string({ unit: fc.constantFrom('a', 'b', 'é'), maxLength: 90 }),
+    );
+    fc.assert(
+      fc.property(fc.array(text, { minLength: 1, maxLength: 12 }), (texts) => {
+        const cells = texts.map((cell) => cell.replaceAll(/[\r\n]/g, ''));
+        const records = [...cells, ...cells].map((observatoryName) => record({ observatoryName }));
+        const content = toCsv(records);
+        expect(read(content).told).toEqual(readGenerally(content).told);
+      }),
+      { numRuns: 300 },
+    );
   });
 });
 

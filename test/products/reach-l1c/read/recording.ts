@@ -2,7 +2,13 @@
  * A consumer that writes down everything it is told, as plain values that can be compared.
  */
 import { Vocabulary } from '../../../../src/products/reach-l1c/read/dictionary.ts';
-import type { ReadingNote, Rejection, Row, RowConsumer } from '../../../../src/products/reach-l1c/read/row.ts';
+import type {
+  ReadingNote,
+  Rejection,
+  Row,
+  RowBlock,
+  RowConsumer,
+} from '../../../../src/products/reach-l1c/read/row.ts';
 import type { ByteParser } from '../../../../src/products/reach-l1c/read/byte-parser.ts';
 
 export type Told =
@@ -36,6 +42,10 @@ export class RecordingConsumer implements RowConsumer {
     this.told.push({ kind: 'row', numbers: [...row.numbers], texts, element: row.element });
   }
 
+  acceptBlock(block: RowBlock): void {
+    for (let i = 0; i < block.size; i++) this.accept(block.row(i));
+  }
+
   reject({ reason, detail }: Rejection): void {
     this.told.push({ kind: 'rejected', reason });
     this.details.push(detail);
@@ -52,7 +62,8 @@ export class RecordingConsumer implements RowConsumer {
 
 /** Feeds `content` as a file is fed, `chunkBytes` at a time, through a buffer of `bufferBytes`. */
 export function feed(parser: ByteParser, content: Buffer, chunkBytes = 1 << 16, bufferBytes = 1 << 20): void {
-  const buffer = Buffer.alloc(bufferBytes + 1, 0x22); // stale bytes that would be mistaken for quotes
+  const { buffer } = parser;
+  buffer.fill(0x22, 0, Math.min(content.length + 64, buffer.length)); // stale bytes that would be mistaken for quotes
   let filled = 0;
   let position = 0;
   for (let atEnd = false; !atEnd;) {
@@ -62,7 +73,7 @@ export function feed(parser: ByteParser, content: Buffer, chunkBytes = 1 << 16, 
     filled += size;
     atEnd = size === 0 && position === content.length;
     buffer[filled] = 0;
-    const done = parser.parse(buffer, filled, atEnd, filled === bufferBytes);
+    const done = parser.parse(filled, atEnd, filled === bufferBytes);
     buffer.copyWithin(0, done, filled);
     filled -= done;
   }
