@@ -117,6 +117,8 @@ export function renderScreen(
   ].join('\n');
 }
 
+/** Characters of a failure in a day's line. */
+const LONGEST_CAUSE = 100;
 const BAR_WIDTH = 24;
 
 function headline({ progress }: RangeView): string {
@@ -144,10 +146,15 @@ function dayLine({ day, stage, heartbeat, attempt, lastFailure, nextTryAt }: Day
     heartbeat?.rate ? `${heartbeat.rate.toFixed(1)} req/s` : '',
     heartbeat?.waiting ? `waiting until ${heartbeat.waiting.until.slice(11, 19)}Z: ${heartbeat.waiting.why}` : '',
     attempt > 1 ? `attempt ${attempt}` : '',
-    attempt > 1 && lastFailure ? lastFailure.slice(0, 80) : '',
+    attempt > 1 && lastFailure ? latestCause(lastFailure).slice(0, LONGEST_CAUSE) : '',
     nextTryAt ? `again at ${nextTryAt.slice(11, 19)}Z` : '',
   ];
   return `  ${day}  ${formatBar(share, BAR_WIDTH)}  ${parts.filter(Boolean).join(' · ')}`;
+}
+
+/** What the source said last, where a failure tells it behind what it means for the pass. */
+function latestCause(failure: string): string {
+  return /the latest failure: (.+)$/is.exec(failure)?.[1] ?? failure;
 }
 
 /** @param nowMs - for how long a pause still lasts */

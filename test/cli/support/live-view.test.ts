@@ -13,6 +13,12 @@ const EMPTY = '░'.repeat(24);
 const HALF = '█'.repeat(12) + '░'.repeat(12);
 
 describe('bars: a line for the range and one for each day under way', () => {
+  test('of a failure the cause is told, not what it means for the pass', () => {
+    const lastFailure = 'Several in a row failed; the next try is in 10 s. The latest failure: HTTP 503 of udl.example';
+    const text = renderBars({ progress: progress(), days: [activity({ attempt: 2, lastFailure })] });
+    expect(text).toContain('attempt 2 · HTTP 503 of udl.example');
+  });
+
   test('at the start', () => {
     expect(renderBars({ progress: progress({ state: 'Planning' }), days: [] })).toBe(`Planning  ${EMPTY}  0/30 days`);
   });
@@ -53,7 +59,7 @@ describe('bars: a line for the range and one for each day under way', () => {
     expect(first).toBe(
       `  2025-09-01  ${EMPTY}  download · 0/288 slices · 2.5 req/s · waiting until 05:06:07Z: the source asked for a pause`,
     );
-    expect(second).toBe(`  2025-09-01  ${EMPTY}  download · attempt 3 · ${'x'.repeat(80)} · again at 05:06:37Z`);
+    expect(second).toBe(`  2025-09-01  ${EMPTY}  download · attempt 3 · ${'x'.repeat(100)} · again at 05:06:37Z`);
     expect(third).toBe(`  2025-09-02  ${EMPTY}  starting`);
   });
 
