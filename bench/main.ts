@@ -8,6 +8,7 @@ import { benchLedger } from './cases/ledger.ts';
 import { benchPacing } from './cases/pacing.ts';
 import { benchPlan } from './cases/plan.ts';
 import { benchRange } from './cases/range.ts';
+import { benchTelemetry } from './cases/telemetry.ts';
 import { benchWrite } from './cases/write.ts';
 import { benchZarrBuild } from './cases/zarr-build.ts';
 import { benchZarrYear } from './cases/zarr-year.ts';
@@ -26,6 +27,7 @@ const CASES: Readonly<Record<string, (ground: Ground) => Promise<Figure[]>>> = {
   plan: benchPlan,
   zarr: benchZarr,
   ledger: benchLedger,
+  telemetry: benchTelemetry,
   pacing: benchPacing,
   range: benchRange,
   'zarr-build': benchZarrBuild,

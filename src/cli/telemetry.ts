@@ -1,6 +1,5 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { importTelemetry } from '../activities/adopt/import-telemetry.ts';
 import { openLedgerIfAny } from '../ledger/index.ts';
 import { exportTelemetry } from '../ledger/telemetry-export.ts';
 import { PipelineError } from '../core/errors.ts';
@@ -8,7 +7,7 @@ import { locateWorkspace, openWorkspace } from '../storage/workspace.ts';
 import type { CliContext } from './support/context.ts';
 import { EXIT } from './support/exit-codes.ts';
 import type { ExitCode } from './support/exit-codes.ts';
-import { asWriter, requireTelemetry, telemetryLines } from './support/take-up.ts';
+import { asWriter, importRows, requireTelemetry, telemetryLines } from './support/take-up.ts';
 
 interface Flags {
   readonly workspace: string;
@@ -55,8 +54,8 @@ export function addTelemetryCommand(program: Command, context: CliContext, end: 
     .action(async (file: string, given: Flags) => {
       await requireTelemetry(resolve(context.cwd, file));
       const workspace = await openWorkspace({ dir: given.workspace, cwd: context.cwd });
-      const { days: _days, ...result } = await asWriter(context, workspace, (ledger) =>
-        importTelemetry(ledger, resolve(context.cwd, file)),
+      const result = await asWriter(context, workspace, (ledger) =>
+        importRows(context, ledger, resolve(context.cwd, file)),
       );
       context.print(given.json === true ? JSON.stringify(result) : telemetryLines(result).join('\n'));
       end(EXIT.ok);

@@ -25,6 +25,8 @@ export interface OpenLedgerOptions {
   readonly workspace: LedgerWorkspace;
   /** `REACHBACK_LEDGER_URL`; without it the ledger is the workspace's own file. */
   readonly url?: Secret | null;
+  /** For commands that bring many rows at once. Default false. */
+  readonly bulk?: boolean;
   /** Told about repairs of the telemetry file. */
   readonly onNotice?: (notice: string) => void;
 }
@@ -44,9 +46,9 @@ export interface ReadLedgerOptions {
 export async function openLedger(
   options: OpenLedgerOptions,
 ): Promise<{ ledger: SqlLedger; telemetry: TelemetryExporter }> {
-  const { workspace, url = null } = options;
+  const { workspace, url = null, bulk = false } = options;
   const { telemetryFile } = workspace;
-  const ledger = await openAt(workspace, url, false);
+  const ledger = await openAt(workspace, url, { readOnly: false, bulk });
   await requireOwn(ledger, workspace, url, (name) => ledger.claim(name));
   const { onNotice } = options;
   const telemetry = createTelemetryExporter({ ledger, path: telemetryFile, ...(onNotice && { onNotice }) });
@@ -63,7 +65,7 @@ export async function openLedgerForReading(
   workspace: Omit<LedgerWorkspace, 'telemetryFile'>,
   { url = null, sleep }: ReadLedgerOptions = {},
 ): Promise<SqlLedger> {
-  const ledger = withRetriedReads(await retryRead(() => openAt(workspace, url, true), sleep), sleep);
+  const ledger = withRetriedReads(await retryRead(() => openAt(workspace, url, { readOnly: true }), sleep), sleep);
   await requireOwn(ledger, workspace, url, () => ledger.owner());
   return ledger;
 }
@@ -123,10 +125,10 @@ function notOurs(
 function openAt(
   { root, ledgerPath }: Pick<LedgerWorkspace, 'root' | 'ledgerPath'>,
   url: Secret | null,
-  readOnly: boolean,
+  { readOnly, bulk = false }: { readonly readOnly: boolean; readonly bulk?: boolean },
 ): Promise<SqlLedger> {
   const address = ledgerAddress(url, ledgerPath);
   return address.kind === 'sqlite'
-    ? openSqliteLedger({ file: address.file, root, readOnly })
+    ? openSqliteLedger({ file: address.file, root, readOnly, bulk })
     : openPostgresLedger({ url: address.url, shown: address.shown, root, readOnly });
 }

@@ -36,12 +36,7 @@ export function createRollUp(db: Kysely<LedgerTables>): RollUp {
         if (!last) return null;
         const range = sql`${isAfter(after)} and (product, day) <= (${last.product}, ${last.day})`;
         await sql`delete from day_states where ${range}`.execute(trx);
-        await sql`
-          insert into day_states (product, day, phase, destination, seq, status, error_type, told_at)
-          select product, day, ${PHASE}, destination, seq, status, error_type, coalesce(finished_at, started_at)
-          from attempts where seq in (
-            select max(seq) from attempts where ${range} group by product, day, ${PHASE}, destination
-          )`.execute(trx);
+        await latestStates(range).execute(trx);
         await sql`delete from slice_days where ${range}`.execute(trx);
         await sql`
           insert into slice_days (product, day, slices, done, empty, failed, records, fewest_records, bytes, seconds)
@@ -49,6 +44,16 @@ export function createRollUp(db: Kysely<LedgerTables>): RollUp {
         return { days: keys.length, last };
       }),
   };
+}
+
+/** An insert into `day_states`: the last row of each phase of a day among those of `attempts` that are `chosen`. */
+export function latestStates(chosen: RawBuilder<unknown>): RawBuilder<unknown> {
+  return sql`
+    insert into day_states (product, day, phase, destination, seq, status, error_type, told_at)
+    select product, day, ${PHASE}, destination, seq, status, error_type, coalesce(finished_at, started_at)
+    from attempts where seq in (
+      select max(seq) from attempts where ${chosen} group by product, day, ${PHASE}, destination
+    )`;
 }
 
 async function keysAfter(trx: Transaction<LedgerTables>, after: DayKey | null, most: number): Promise<DayKey[]> {
@@ -66,6 +71,6 @@ async function keysAfter(trx: Transaction<LedgerTables>, after: DayKey | null, m
   return rows;
 }
 
-function isAfter(after: DayKey | null): RawBuilder<unknown> {
+export function isAfter(after: DayKey | null): RawBuilder<unknown> {
   return after ? sql`(product, day) > (${after.product}, ${after.day})` : sql`1 = 1`;
 }

@@ -22,10 +22,19 @@ import type { TelemetryLog } from './telemetry-log.ts';
 import { createZarrRecords } from './zarr-days.ts';
 import { createAttemptImport } from './telemetry-import.ts';
 import type { AttemptImport } from './telemetry-import.ts';
+import { createToldDays } from './told-days.ts';
+import type { ToldDays } from './told-days.ts';
 import { workspacePaths } from './workspace-paths.ts';
 
 /** Everything a ledger offers: what the pipeline writes, what reports read, what the telemetry CSV and messages are made from. */
-export type SqlLedger = Ledger & LedgerReports & TelemetryLog & AlertStore & AttemptImport & LedgerOwnership & RollUp;
+export type SqlLedger = Ledger &
+  LedgerReports &
+  TelemetryLog &
+  AlertStore &
+  AttemptImport &
+  ToldDays &
+  LedgerOwnership &
+  RollUp;
 
 export interface SqlLedgerOptions {
   readonly db: Kysely<LedgerTables>;
@@ -52,6 +61,7 @@ export function createSqlLedger({ db, root, now, disconnect }: SqlLedgerOptions)
     ...createZarrRecords({ db, paths, now }),
     ...createAlertStore(db, now),
     ...createAttemptImport(db, paths),
+    ...createToldDays(db, paths),
     ...createOwnership(db, now),
     ...createRollUp(db),
     dayFacts: (product, first, last, destination) => readDayFacts(db, paths, { product, first, last, destination }),

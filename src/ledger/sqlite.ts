@@ -22,6 +22,8 @@ export interface SqliteLedgerOptions {
   readonly root: string;
   /** For `status` and the like: never writes, refuses a missing or outdated file. Default false. */
   readonly readOnly?: boolean;
+  /** For many rows at once: takes up to 64 MiB more memory, and writes pages back less often. Default false. */
+  readonly bulk?: boolean;
   /** The clock in POSIX milliseconds, for tests. Default `Date.now`. */
   readonly now?: () => number;
 }
@@ -46,6 +48,7 @@ export async function openSqliteLedger(options: SqliteLedgerOptions): Promise<Sq
 
   if (!readOnly) mkdirSync(dirname(file), { recursive: true });
   const sqlite = openFile(file, readOnly);
+  if (options.bulk === true) prepareForBulk(sqlite);
   const db = new Kysely<LedgerTables>({ dialect: new LedgerDialect(sqlite) });
   try {
     if (pending.length > 0) await migrateToLatest(db);
@@ -74,6 +77,13 @@ function openFile(file: string, readOnly: boolean): Database.Database {
     sqlite.pragma('foreign_keys = ON');
   }
   return sqlite;
+}
+
+function prepareForBulk(sqlite: Database.Database): void {
+  // KiB, when negative.
+  sqlite.pragma('cache_size = -65536');
+  // Pages of 4 KiB: a row touches four indexes, and every checkpoint writes each page of them that it finds.
+  sqlite.pragma('wal_autocheckpoint = 8000');
 }
 
 /** Names of the migrations a file has seen, in order; none for a missing or empty file. */

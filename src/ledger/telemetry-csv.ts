@@ -29,8 +29,8 @@ export interface TelemetryExporterOptions {
   readonly onNotice?: (notice: string) => void;
 }
 
-/** Rows per write: about 200 kB. */
-const BATCH = 500;
+/** Rows per write: about 700 kB. */
+const BATCH = 2_000;
 
 const NOTHING_WRITTEN: TelemetryCursor = { seq: 0, byteOffset: 0 };
 

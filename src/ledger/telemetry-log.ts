@@ -15,6 +15,8 @@ export interface TelemetryCursor {
 export interface TelemetryLog {
   /** Rows after `seq` in order of writing, at most `limit`. */
   attemptsAfter(seq: number, limit: number): Promise<AttemptRecord[]>;
+  /** Runs that have rows after `seq`. */
+  runsAfter(seq: number): Promise<string[]>;
   telemetryCursor(path: string): Promise<TelemetryCursor | null>;
   putTelemetryCursor(path: string, cursor: TelemetryCursor): Promise<void>;
 }
@@ -30,6 +32,11 @@ export function createTelemetryLog(db: Kysely<LedgerTables>, paths: WorkspacePat
         .limit(limit)
         .execute();
       return rows.map((row) => absoluteAttempt(row, paths));
+    },
+
+    async runsAfter(seq) {
+      const rows = await db.selectFrom('attempts').select('run_id').distinct().where('seq', '>', seq).execute();
+      return rows.map(({ run_id: run }) => run);
     },
 
     async telemetryCursor(path) {

@@ -1,74 +1,110 @@
-/** Reads a telemetry CSV of any origin: no content of the file makes this throw (TEL-7…10, TEL-31). */
-import { readFile } from 'node:fs/promises';
+/** Reads a telemetry CSV of any origin and size: no content of its rows makes this throw (TEL-7…10, TEL-31). */
+import { open } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { parse } from 'csv-parse/sync';
-import { TELEMETRY_STATUSES } from './ledger.ts';
+import { PipelineError } from '../core/errors.ts';
+import { explainFsError } from '../storage/folders.ts';
 import { TELEMETRY_COLUMNS } from './telemetry-format.ts';
 import type { TelemetryColumn } from './telemetry-format.ts';
-import { splitRecords } from './telemetry-records.ts';
+import { fieldsOf, streamRecords } from './telemetry-records.ts';
+import type { CsvRecord } from './telemetry-records.ts';
 
 /** One row as text; columns that the file lacks are empty (TEL-10). Paths are absolute (TEL-D9). */
 export type TelemetryRow = Readonly<Record<TelemetryColumn, string>>;
 
-export interface TelemetryFile {
-  /** All rows in file order, also those whose date or status nobody understands. */
-  readonly rows: readonly TelemetryRow[];
-  /** What was passed over or looks odd, for people. */
-  readonly warnings: readonly string[];
-}
-
 const PATH_COLUMNS = new Set<TelemetryColumn>(['csv_path', 'cdf_path']);
+const EMPTY = Object.fromEntries(TELEMETRY_COLUMNS.map((column) => [column, ''])) as Record<TelemetryColumn, string>;
+const NEEDED = ['run_id', 'chunk_date_utc', 'status', 'started_at_utc'] as const;
+/** Lines that cannot be read, told one by one; the rest are counted. */
+const MOST_WARNINGS = 20;
 
-/** Whatever a file holds, reading goes on. */
-export const PARSE_OPTIONS = {
-  bom: true,
-  record_delimiter: ['\r\n', '\n'],
-  relax_column_count: true,
-  relax_quotes: true,
-  skip_empty_lines: true,
-  skip_records_with_error: true,
-};
-
-/** The rows of a telemetry file; none when it is missing (TEL-7). */
-export async function readTelemetryCsv(path: string): Promise<TelemetryFile> {
-  let bytes: Buffer;
-  try {
-    bytes = await readFile(path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { rows: [], warnings: [] };
-    throw error;
-  }
-  const warnings: string[] = [];
-  const records = splitRecords(bytes);
-  const last = records.at(-1);
-  const header = records[0];
-  const torn = last !== undefined && !last.ended && (last.openQuote || last.fields < (header?.fields ?? 0));
-  if (torn) {
-    warnings.push(`${path}: the last line is incomplete and was ignored (${last.end - last.start} bytes)`);
-  }
-  const [names = [], ...lines] = parseFields(torn ? bytes.subarray(0, last.start) : bytes);
-  const position = new Map(names.map((name, index) => [name, index]));
+/**
+ * Yields the rows in file order, some hundreds at a time, those too whose date or status nobody understands. A torn last line
+ * is left out with a warning (TEL-31).
+ *
+ * @throws PipelineError `config_invalid` when the file cannot be read or is no telemetry CSV
+ */
+export async function* readTelemetry(
+  path: string,
+  onWarning: (warning: string) => void,
+): AsyncGenerator<TelemetryRow[], void> {
+  await requireReadable(path);
   const folder = dirname(resolve(path));
-  const rows = lines.map((fields) => toRow(fields, position, folder));
-  for (const status of new Set(rows.map((row) => row.status))) {
-    if (status !== '' && !(TELEMETRY_STATUSES as readonly string[]).includes(status)) {
-      warnings.push(`${path}: unknown status "${status.slice(0, 80)}"; such days count as not done`);
+  let reader: RowReader | null = null;
+  let unreadable = 0;
+  for await (const { bytes, at, records } of streamRecords(path)) {
+    const rows: TelemetryRow[] = [];
+    for (const record of records) {
+      if (reader !== null && isTorn(record, reader.columns)) {
+        const length = record.end - record.start;
+        onWarning(`${path}: the last line is incomplete and was ignored (${length} bytes)`);
+        continue;
+      }
+      if (record.openQuote) {
+        unreadable += 1;
+        if (unreadable <= MOST_WARNINGS) {
+          onWarning(
+            `${path}: a line cannot be read and was ignored: its quote is never closed (byte ${at + record.start})`,
+          );
+        }
+        continue;
+      }
+      const fields = fieldsOf(bytes, record);
+      if (fields === null) continue;
+      if (reader === null) reader = rowReader(path, fields, folder);
+      else rows.push(reader.row(fields));
     }
+    if (rows.length > 0) yield rows;
   }
-  return { rows, warnings };
+  if (unreadable > MOST_WARNINGS) onWarning(`${path}: ${unreadable} lines in all cannot be read`);
 }
 
-/** Fields of all records; whatever cannot be parsed is left out. */
-export function parseFields(bytes: Buffer): string[][] {
-  return parse(bytes, PARSE_OPTIONS);
+/** Only the last record of a file can lack its line end. */
+function isTorn({ ended, openQuote, fields }: CsvRecord, columns: number): boolean {
+  return !ended && (openQuote || fields < columns);
+}
+
+interface RowReader {
+  readonly columns: number;
+  row(fields: readonly string[]): TelemetryRow;
 }
 
 /** @param folder - what relative paths are relative to, absolute */
-export function toRow(fields: readonly string[], position: ReadonlyMap<string, number>, folder: string): TelemetryRow {
-  const row = {} as Record<TelemetryColumn, string>;
-  for (const column of TELEMETRY_COLUMNS) {
-    const text = fields[position.get(column) ?? -1] ?? '';
-    row[column] = PATH_COLUMNS.has(column) && text !== '' ? resolve(folder, text) : text;
+function rowReader(path: string, header: readonly string[], folder: string): RowReader {
+  const position = new Map(header.map((name, index) => [name.replace(/^\uFEFF/, ''), index]));
+  const missing = NEEDED.filter((name) => !position.has(name));
+  if (missing.length > 0) {
+    throw new PipelineError(
+      'config_invalid',
+      `${path} is not a telemetry file: its first line has no column ${missing.join(', ')}.`,
+      { hint: 'Name the CSV that the downloads wrote.', context: { path } },
+    );
   }
-  return row;
+  const places = TELEMETRY_COLUMNS.map((column) => ({
+    column,
+    index: position.get(column) ?? -1,
+    isPath: PATH_COLUMNS.has(column),
+  }));
+  return {
+    columns: header.length,
+    row(fields) {
+      const row = { ...EMPTY };
+      for (const { column, index, isPath } of places) {
+        const text = fields[index] ?? '';
+        row[column] = isPath && text !== '' ? resolve(folder, text) : text;
+      }
+      return row;
+    },
+  };
+}
+
+async function requireReadable(path: string): Promise<void> {
+  try {
+    await (await open(path, 'r')).close();
+  } catch (error) {
+    throw new PipelineError('config_invalid', `Cannot read the telemetry file ${path}: ${explainFsError(error)}.`, {
+      hint: 'Name the CSV that the downloads wrote: download_telemetry.csv beside them, or another with --telemetry-file.',
+      context: { path },
+      cause: error,
+    });
+  }
 }

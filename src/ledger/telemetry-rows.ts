@@ -34,19 +34,20 @@ export interface TelemetryRows {
    * What becomes of a row: the attempts to be written now, or why it is none. A beginning of an upload is held back until its
    * end tells where it went.
    */
-  take(row: TelemetryRow): { readonly attempts: ImportedAttempt[] } | { readonly refused: string };
+  take(row: TelemetryRow): { readonly attempts: readonly ImportedAttempt[] } | { readonly refused: string };
   /** What is still held back at the end of the file. */
   rest(): ImportedAttempt[];
 }
 
-/** Reads the rows of one file in order. */
+/** Reads the rows of one file in order. What it keeps in mind are the stages that have begun and not ended. */
 export function createTelemetryRows(): TelemetryRows {
   /** Stage of the latest beginning of each day, by run and start time (TEL-21). */
   const begun = new Map<string, { readonly key: string; readonly stage: Stage }>();
   const uploads = new Map<string, ImportedAttempt>();
+  const productOf = createProductNames();
   return {
     take(row) {
-      const identity = identityOf(row);
+      const identity = identityOf(row, productOf);
       if (typeof identity === 'string') return { refused: identity };
       const { product, status } = identity;
       const day = `${product} ${row.chunk_date_utc}`;
@@ -56,6 +57,7 @@ export function createTelemetryRows(): TelemetryRows {
         status === 'FAILED' ? failedStage(row, beginning?.key === key ? beginning.stage : null) : STAGE_OF[status];
       const attempt = attemptOf(row, identity, stage);
       if (attempt.edge === 'opening') begun.set(day, { key, stage });
+      else begun.delete(day);
       if (stage !== 'upload') return { attempts: [attempt] };
 
       const held = uploads.get(day);
@@ -77,7 +79,10 @@ export function createTelemetryRows(): TelemetryRows {
 }
 
 /** Where an UPLOADED row's product went: the destination as `--upload-to` names it, and the key below. */
-export function deliveryOf({ s3_bucket: bucket, s3_key: key }: TelemetryRow): { destination: string; key: string } {
+export function deliveryOf({ s3_bucket: bucket, s3_key: key }: Pick<TelemetryRow, 's3_bucket' | 's3_key'>): {
+  destination: string;
+  key: string;
+} {
   if (bucket.startsWith('file:')) return { destination: bucket, key };
   const parts = key.split('/');
   const prefix = parts.slice(0, -KEY_PARTS).map((part) => `/${part}`);
@@ -91,18 +96,44 @@ interface Identity {
 }
 
 /** Which product and status a row is about, or why nobody can tell. */
-function identityOf(row: TelemetryRow): Identity | string {
+function identityOf(row: TelemetryRow, productOf: ProductNames): Identity | string {
   const { chunk_date_utc: day, output_format: format } = row;
   if (!isDay(day)) return `"${shown(day)}" is not a date`;
   const status = TELEMETRY_STATUSES.find((known) => known === row.status);
   if (status === undefined) return `"${shown(row.status)}" is not a status`;
   if (row.run_id === '' || !Number.isFinite(Date.parse(row.started_at_utc))) return 'no run or no start time';
   if (format !== 'csv' && format !== 'json') return `"${shown(format)}" is not a format`;
+  const product = productOf(row.sensor_id, row.descriptor, format);
+  if (product === null) return `"${shown(row.sensor_id)}" with "${shown(row.descriptor)}" is not a product`;
+  return { day, status, product };
+}
+
+type ProductNames = (sensor: string, descriptor: string, format: string) => ProductSlug | null;
+
+/** A file that names more than these makes the memory of them begin anew. */
+const MOST_PRODUCTS = 1_000;
+
+/** The product that a row's columns name, however they were typed; null when they name none. */
+export function createProductNames(): ProductNames {
+  const known = new Map<string, ProductSlug | null>();
+  return (sensor, descriptor, format) => {
+    const name = `${sensor}\n${descriptor}\n${format}`;
+    let product = known.get(name);
+    if (product === undefined) {
+      product = readProduct(sensor, descriptor, format);
+      if (known.size >= MOST_PRODUCTS) known.clear();
+      known.set(name, product);
+    }
+    return product;
+  };
+}
+
+function readProduct(sensor: string, descriptor: string, format: string): ProductSlug | null {
+  if (format !== 'csv' && format !== 'json') return null;
   try {
-    const sensor = parseSensor(row.sensor_id, true);
-    return { day, status, product: productSlug({ sensor, descriptor: parseDescriptor(row.descriptor), format }) };
+    return productSlug({ sensor: parseSensor(sensor, true), descriptor: parseDescriptor(descriptor), format });
   } catch {
-    return `"${shown(row.sensor_id)}" with "${shown(row.descriptor)}" is not a product`;
+    return null;
   }
 }
 

@@ -1,7 +1,8 @@
 import { beforeEach, expect, test } from 'vitest';
 import { parseDay } from '../../src/core/time/day.ts';
 import type { DayFailure } from '../../src/core/backfill/types.ts';
-import { readTelemetryCsv } from '../../src/ledger/telemetry-read.ts';
+import { readTelemetry } from '../../src/ledger/telemetry-read.ts';
+import type { TelemetryRow } from '../../src/ledger/telemetry-read.ts';
 import { ALL, createPlace, dayAttempt, engine, failureOf } from './set-up.ts';
 import type { Place } from './set-up.ts';
 
@@ -35,7 +36,10 @@ test('TEL-12: a day given up is FAILED once, with stage, kind and message, howev
 
 test('TEL-33: its message survives the telemetry file, line ends and quotes included', async () => {
   await record(FAILURE);
-  const { rows, warnings } = await readTelemetryCsv(place.workspace.telemetryFile);
+  const warnings: string[] = [];
+  const rows: TelemetryRow[] = [];
+  for await (const batch of readTelemetry(place.workspace.telemetryFile, (text) => warnings.push(text)))
+    rows.push(...batch);
   expect(warnings).toEqual([]);
   expect(rows.map(({ status, error_message: message }) => [status, message])).toEqual([
     ['PROCESS_PENDING', ''],

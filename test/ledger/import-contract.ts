@@ -63,6 +63,81 @@ export function describeImport(name: string, open: LedgerFactory): void {
     expect((await ledger.checkIntegrity()).problems).toEqual([]);
   });
 
+  test(`${name}: TRACK-4, TRACK-5: many rows at once leave what they leave one by one, each once, also told twice in one batch`, async () => {
+    const days = Array.from({ length: 150 }, (_none, later) => addDays(DAY, later));
+    const rows = attemptsOf(
+      days.flatMap((day, index) => [
+        rowWith({ chunk_date_utc: day, status: 'DOWNLOAD_PENDING', expected_records: '1105920' }),
+        index % 7 === 3
+          ? rowWith({ chunk_date_utc: day, status: 'FAILED', error_message: 'no, "really"\nno', ...ENDED })
+          : rowWith({
+              chunk_date_utc: day,
+              status: 'DOWNLOADED',
+              records_downloaded: `${index}`,
+              csv_path: '/x.csv',
+              ...ENDED,
+            }),
+      ]),
+    );
+    const [at, once] = [
+      await open(temporaryFolder(), createClock().now),
+      await open(temporaryFolder(), createClock().now),
+    ];
+    for (const row of rows) expect(await once.importAttempts([row])).toBe(1);
+    expect(await at.importAttempts(rows.slice(0, 20))).toBe(20);
+    expect(await at.importAttempts([...rows, ...rows])).toBe(280);
+    expect(await at.importAttempts(rows)).toBe(0);
+    for (const ledger of [at, once]) expect((await ledger.checkIntegrity()).problems).toEqual([]);
+    expect(await at.attemptsAfter(0, 1_000)).toEqual(await once.attemptsAfter(0, 1_000));
+    expect(await at.stateCounts()).toEqual(await once.stateCounts());
+    const statesOf = (ledger: typeof at) => ledger.dayFacts(QUICKLOOK, DAY, days.at(-1)!, null);
+    expect(await statesOf(at)).toEqual(await statesOf(once));
+  });
+
+  test(`${name}: TRACK-8: the files that rows tell of, the latest of each day, some days at a time`, async () => {
+    const ledger = await open(temporaryFolder(), createClock().now);
+    const at = (hour: number) => ({
+      started_at_utc: `2025-11-20T0${hour}:00:00+00:00`,
+      finished_at_utc: `2025-11-20T0${hour}:01:00+00:00`,
+    });
+    const [first, second, third] = [DAY, addDays(DAY, 1), addDays(DAY, 2)];
+    const file = { csv_path: '/in/a.csv', csv_size_mb: '1.5000', records_downloaded: '8' };
+    const built = { status: 'PROCESSED', cdf_path: '/out/a.cdf', cdf_size_mb: '2.0000', csv_path: '/in/a.csv' };
+    const sent = { status: 'UPLOADED', s3_bucket: 'science', s3_key: 'p/a/b/2025/09/01/a.cdf' };
+    const rows = attemptsOf([
+      rowWith({ chunk_date_utc: first, status: 'DOWNLOADED', ...file, csv_path: '/in/former.csv', ...at(1) }),
+      rowWith({ chunk_date_utc: first, status: 'DOWNLOADED', ...file, ...at(2) }),
+      rowWith({ chunk_date_utc: first, ...built, ...at(3) }),
+      rowWith({ chunk_date_utc: first, ...sent, ...at(4) }),
+      rowWith({ chunk_date_utc: second, status: 'SKIPPED_NO_DATA', ...at(1) }),
+      rowWith({ chunk_date_utc: third, ...built, csv_path: '', cdf_size_mb: '', ...at(1) }),
+      rowWith({ chunk_date_utc: third, ...sent, ...at(2) }),
+      rowWith({ chunk_date_utc: third, ...built, csv_path: '', cdf_size_mb: '', ...at(3) }),
+    ]);
+    await ledger.importAttempts(rows);
+    const told = await ledger.toldDaysAfter(null, 1);
+    expect(told).toEqual([
+      {
+        product: QUICKLOOK,
+        day: first,
+        download: { path: '/in/a.csv', sizeBytes: 1_572_864, records: 8 },
+        build: { path: '/out/a.cdf', sizeBytes: 2_097_152, inputPath: '/in/a.csv' },
+        upload: { destination: 's3://science/p', key: 'a/b/2025/09/01/a.cdf', finishedAt: at(4).finished_at_utc },
+      },
+    ]);
+    // What was built again has not been delivered.
+    expect(await ledger.toldDaysAfter(told[0]!, 10)).toEqual([
+      {
+        product: QUICKLOOK,
+        day: third,
+        download: null,
+        build: { path: '/out/a.cdf', sizeBytes: null, inputPath: null },
+        upload: null,
+      },
+    ]);
+    expect(await ledger.toldDaysAfter({ product: QUICKLOOK, day: third }, 10)).toEqual([]);
+  });
+
   test(`${name}: TEL-21: a failed row without its beginning is of the stage that its columns tell`, () => {
     const failed = (values: Partial<TelemetryRow>) =>
       attemptsOf([rowWith({ status: 'FAILED', ...ENDED, ...values })]).map(({ stage }) => stage);

@@ -4,9 +4,9 @@ import { isPipelineError } from '../../core/errors.ts';
 import type { ProductSlug } from '../../core/product.ts';
 import type { Day } from '../../core/time/day.ts';
 import type { ArtifactRow, Ledger } from '../../ledger/ledger.ts';
+import type { ToldDay, ToldDays } from '../../ledger/told-days.ts';
 import { crashPoint } from '../../storage/crash-point.ts';
 import { statFile } from '../plan/file-state.ts';
-import type { ToldDay } from './import-telemetry.ts';
 import { releasedDownload, verifyDownload, verifyProduct } from './verify-file.ts';
 import type { Refusal } from './verify-file.ts';
 
@@ -36,20 +36,23 @@ export interface TakenUp {
   readonly unmatched: readonly string[];
 }
 
+/** Days that are asked for at once. */
+const DAYS_PER_QUERY = 200;
+
 /**
- * Verifies the files that the telemetry names and records those that are as they should be. One at a time, each recorded as soon as
- * it is read: begun again after a kill, files that are recorded and unchanged are not read again.
+ * Verifies the files that the ledger's rows name and records those that are as they should be. One at a time, each recorded as soon
+ * as it is read: begun again after a kill, files that are recorded and unchanged are not read again.
  */
 export async function takeUpFiles(
-  ledger: Ledger,
+  ledger: Ledger & ToldDays,
   folders: TakeUpFolders,
-  days: readonly ToldDay[],
   onDay: (done: number) => void = () => undefined,
 ): Promise<TakenUp> {
   const counts = { downloads: 0, products: 0, deliveries: 0 };
   const notTaken: NotTaken[] = [];
   const matched = new Set<string>();
-  for (const [index, told] of days.entries()) {
+  let done = 0;
+  for await (const told of toldDays(ledger)) {
     const taken = await takeUpDay(ledger, folders, told);
     for (const { path } of [taken.download, taken.product].filter((row) => row !== null)) matched.add(path);
     counts.downloads += taken.download === null ? 0 : 1;
@@ -57,11 +60,20 @@ export async function takeUpFiles(
     counts.deliveries += taken.isDelivered ? 1 : 0;
     notTaken.push(...taken.notTaken);
     crashPoint('file-taken-up');
-    onDay(index + 1);
+    onDay((done += 1));
   }
   const present = [...(await dataFiles(folders.downloads, false)), ...(await dataFiles(folders.products, true))];
   const unmatched = [...new Set(present)].filter((path) => !matched.has(path)).toSorted();
   return { ...counts, notTaken, unmatched };
+}
+
+async function* toldDays(ledger: ToldDays): AsyncGenerator<ToldDay, void> {
+  for (let days = await ledger.toldDaysAfter(null, DAYS_PER_QUERY); ;) {
+    const last = days.at(-1);
+    if (last === undefined) return;
+    yield* days;
+    days = await ledger.toldDaysAfter(last, DAYS_PER_QUERY);
+  }
 }
 
 async function takeUpDay(ledger: Ledger, folders: TakeUpFolders, told: ToldDay) {

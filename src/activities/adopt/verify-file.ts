@@ -9,7 +9,7 @@ import { countArtifact } from '../../products/reach-l1c/index.ts';
 import { fileDigest } from '../../storage/file-digest.ts';
 import { readManifest } from '../../storage/manifest.ts';
 import { statFile } from '../plan/file-state.ts';
-import type { ToldDay } from './import-telemetry.ts';
+import type { ToldDay } from '../../ledger/told-days.ts';
 
 export interface VerifiedDownload {
   readonly row: ArtifactRow;
@@ -39,7 +39,7 @@ export async function verifyDownload(
   if (found === null) return { problem: 'missing', detail: 'no such file' };
   const manifest = await readManifest(path);
   const known = manifest?.kind === 'download' && manifest.product === product && manifest.day === day ? manifest : null;
-  if (known === null && !sizeFits(told.mebibytes, found.sizeBytes)) return otherSize(told.mebibytes, found.sizeBytes);
+  if (known === null && !sizeFits(told.sizeBytes, found.sizeBytes)) return otherSize(told.sizeBytes, found.sizeBytes);
   try {
     const digest = known === null ? await countArtifact(path, wanted.format) : await fileDigest(path);
     if (known !== null && digest.sha256 !== known.sha256) {
@@ -81,7 +81,7 @@ export async function verifyProduct(
   if (found === null) return { problem: 'missing', detail: 'no such file' };
   const manifest = await readManifest(path);
   const known = manifest?.kind === 'product' && manifest.product === product && manifest.day === day ? manifest : null;
-  if (known === null && !sizeFits(told.mebibytes, found.sizeBytes)) return otherSize(told.mebibytes, found.sizeBytes);
+  if (known === null && !sizeFits(told.sizeBytes, found.sizeBytes)) return otherSize(told.sizeBytes, found.sizeBytes);
   try {
     const digest = await fileDigest(path);
     if (known !== null) {
@@ -106,12 +106,13 @@ export async function verifyProduct(
   }
 }
 
-function sizeFits(mebibytes: string, bytes: number): boolean {
-  return mebibytes.trim() === '' || Math.abs(Number(mebibytes) - bytes / MIB) < MIB_TOLERANCE;
+function sizeFits(told: number | null, bytes: number): boolean {
+  return told === null || Math.abs(told - bytes) < MIB_TOLERANCE * MIB;
 }
 
-function otherSize(mebibytes: string, bytes: number): Refusal {
-  return { problem: 'differs', detail: `${(bytes / MIB).toFixed(4)} MiB, the telemetry says ${mebibytes}` };
+function otherSize(told: number | null, bytes: number): Refusal {
+  const mebibytes = (size: number): string => (size / MIB).toFixed(4);
+  return { problem: 'differs', detail: `${mebibytes(bytes)} MiB, the telemetry says ${mebibytes(told ?? 0)}` };
 }
 
 function rowOf(

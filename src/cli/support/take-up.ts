@@ -8,6 +8,7 @@ import { PipelineError } from '../../core/errors.ts';
 import { ledgerAddress } from '../../ledger/address.ts';
 import { openLedger } from '../../ledger/index.ts';
 import type { SqlLedger } from '../../ledger/sql-ledger.ts';
+import type { AttemptImport } from '../../ledger/telemetry-import.ts';
 import { crashPoint } from '../../storage/crash-point.ts';
 import { errorCode, nearestExisting } from '../../storage/folders.ts';
 import type { Workspace } from '../../storage/workspace.ts';
@@ -16,7 +17,7 @@ import { formatCount } from './format.ts';
 import { lockWorker } from './session.ts';
 
 export interface TakeUpResult {
-  readonly telemetry: Omit<TelemetryImport, 'days'>;
+  readonly telemetry: TelemetryImport;
   readonly files: TakenUp;
 }
 
@@ -45,7 +46,12 @@ export async function asWriter<T>(
   const lock = await lockWorker(workspace, context.commandLine);
   try {
     const onNotice = (notice: string): void => context.remark(notice);
-    const { ledger, telemetry } = await openLedger({ workspace, url: context.environment.ledgerUrl, onNotice });
+    const { ledger, telemetry } = await openLedger({
+      workspace,
+      url: context.environment.ledgerUrl,
+      bulk: true,
+      onNotice,
+    });
     try {
       const result = await work(ledger);
       await telemetry.flush();
@@ -61,11 +67,24 @@ export async function asWriter<T>(
 /** @throws PipelineError `config_invalid` when there is no telemetry file; `lock_held` while a worker is at work */
 export function takeUp(context: CliContext, workspace: Workspace): Promise<TakeUpResult> {
   return asWriter(context, workspace, async (ledger) => {
-    const { days, ...telemetry } = await importTelemetry(ledger, workspace.telemetryFile);
-    const files = await takeUpFiles(ledger, workspace, days, (done) => {
-      if (done % 100 === 0) context.remark(`${done} of ${days.length} days`);
+    const telemetry = await importRows(context, ledger, workspace.telemetryFile);
+    const files = await takeUpFiles(ledger, workspace, (done) => {
+      if (done % 100 === 0) context.remark(`files of ${formatCount(done)} days looked at`);
     });
     return { telemetry, files };
+  });
+}
+
+/** Rows between two remarks: some seconds. */
+const ROWS_PER_REMARK = 200_000;
+
+/** Tells of a long import how far it is. */
+export function importRows(context: CliContext, ledger: AttemptImport, path: string): Promise<TelemetryImport> {
+  let told = 0;
+  return importTelemetry(ledger, path, (done) => {
+    if (done - told < ROWS_PER_REMARK) return;
+    told = done;
+    context.remark(`${formatCount(done)} rows of telemetry in the ledger`);
   });
 }
 

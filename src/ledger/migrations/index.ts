@@ -9,6 +9,7 @@ import * as restoredProducts from './0006-restored-products.ts';
 import * as workspace from './0007-workspace.ts';
 import * as poorSlices from './0008-poor-slices.ts';
 import * as passes from './0009-passes.ts';
+import * as toldAttempts from './0010-told-attempts.ts';
 
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0001-initial': { up: initial.up },
@@ -20,4 +21,5 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0007-workspace': { up: workspace.up },
   '0008-poor-slices': { up: poorSlices.up },
   '0009-passes': { up: passes.up },
+  '0010-told-attempts': { up: toldAttempts.up },
 };

@@ -53,11 +53,12 @@ function referenceFolder(columns: number, rows: readonly Values[]) {
 
 async function adopted(place: { downloads: string; products?: string }) {
   const workspace = await openWorkspace(place);
-  const { ledger, telemetry } = await openLedger({ workspace });
+  const notices: string[] = [];
+  const { ledger, telemetry } = await openLedger({ workspace, onNotice: (notice) => notices.push(notice) });
   onTestFinished(() => ledger.close());
   const adopt = async () => {
-    const { days, ...imported } = await importTelemetry(ledger, workspace.telemetryFile);
-    const files = await takeUpFiles(ledger, workspace, days);
+    const imported = await importTelemetry(ledger, workspace.telemetryFile);
+    const files = await takeUpFiles(ledger, workspace);
     await telemetry.flush();
     return { imported, files };
   };
@@ -76,7 +77,7 @@ async function adopted(place: { downloads: string; products?: string }) {
     const { days } = await previewDays({ ledger, folders: workspace, today: () => '2026-02-01', log }, request);
     return Object.fromEntries(days.map(({ day, download, process }) => [day, mode === 'process' ? process : download]));
   };
-  return { ledger, workspace, adopt, actions };
+  return { ledger, workspace, adopt, actions, notices };
 }
 
 describe('a workspace of the reference', () => {
@@ -110,8 +111,12 @@ describe('a workspace of the reference', () => {
     appendFileSync(telemetry, 'a808298f-0000,2025-09-0');
     for (const day of [1, 2, 4, 7]) copyFileSync(CSV, join(downloads, nameOf(day)));
     const before = readdirSync(downloads).toSorted();
-    const { adopt, actions, workspace } = await adopted({ downloads });
+    const { adopt, actions, workspace, notices } = await adopted({ downloads });
     const { imported, files } = await adopt();
+    expect(notices).toEqual([
+      `${telemetry}: upgraded to 24 columns; the original is ${telemetry}.18-columns-1`,
+      `${telemetry}: an incomplete last line of another program was moved to ${telemetry}.torn-1`,
+    ]);
 
     expect(imported).toMatchObject({ rows: 15, added: 13, refused: 2 });
     expect(imported.refusals).toEqual(['row 14: "yesterday" is not a date', 'row 15: "DREAMT" is not a status']);
@@ -179,6 +184,18 @@ describe('a workspace of the reference', () => {
     expect(again.files).toEqual(files);
     expect((await ledger.checkIntegrity()).rows).toEqual(rows);
     expect(readFileSync(workspace.telemetryFile, 'utf8')).toBe(text);
+  });
+
+  test('CLI-D3: rows that name the product as it was typed are known, and are not written a second time', async () => {
+    const { downloads, telemetry } = referenceFolder(24, [
+      row(1, 'PROCESS_PENDING', { descriptor: 'PRELIMINARY', sensor_id: 'reach-101' }),
+      row(1, 'FAILED', { descriptor: 'PRELIMINARY', sensor_id: 'reach-101', process_seconds: '0.1' }),
+    ]);
+    const before = readFileSync(telemetry, 'utf8');
+    const { adopt, ledger } = await adopted({ downloads });
+    expect((await adopt()).imported).toMatchObject({ rows: 2, added: 2 });
+    expect(await ledger.stateCounts()).toMatchObject([{ product: 'reach-101/provisional', status: 'FAILED', days: 1 }]);
+    expect(readFileSync(telemetry, 'utf8')).toBe(before);
   });
 
   test('TRACK-8: a CDF that cannot be read is reported, not marked', async () => {
