@@ -94,9 +94,10 @@ async function appendRows(trx: Transaction<LedgerTables>, rows: readonly Inserta
     if (isWhole) whole = insert;
     await trx.executeQuery(insert);
   }
-  // Whoever writes holds the ledger's write lock: all rows behind those of before are these.
+  // Whoever writes holds the ledger's write lock: all rows behind those of before are these. With one bound alone SQLite would
+  // read an index of all rows that there are.
   await sql`
-    ${latestStates(sql`seq > ${before?.seq ?? 0}`)}
+    ${latestStates(sql`seq > ${before?.seq ?? 0} and seq < ${Number.MAX_SAFE_INTEGER}`)}
     on conflict (product, day, phase, destination) do update set
       seq = excluded.seq, status = excluded.status, error_type = excluded.error_type, told_at = excluded.told_at`.execute(
     trx,

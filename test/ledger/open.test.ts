@@ -207,7 +207,7 @@ test('TRACK-16: a ledger from before the comparisons with the source is upgraded
   await before.ledger.putSlice(slice());
   await before.ledger.close();
   const raw = new Database(workspaceIn(root).ledgerPath);
-  raw.exec(`drop index slices_poor; drop table source_checks; alter table slices drop column outside;
+  raw.exec(`drop index attempts_told; drop index slices_poor; drop table source_checks; alter table slices drop column outside;
     alter table artifacts drop column restored_for;
     drop table day_states; drop table slice_days; drop table request_failures;
     drop table zarr_days; drop table outbox; drop table alert_days; drop table alerts; drop table workspace; drop table passes;
