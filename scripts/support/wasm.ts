@@ -20,6 +20,7 @@ export interface WasmModule {
 /** By folder of `wasm/`: where the result goes. */
 const TARGETS: Readonly<Record<string, string>> = {
   rows: 'src/products/reach-l1c/read/plain-rows.wasm',
+  scan: 'src/sources/udl/scan/record-copier.wasm',
 };
 
 export const WASM_MODULES: readonly WasmModule[] = Object.entries(TARGETS).map(([folder, target]) => ({

@@ -11,15 +11,12 @@ const FIRST_BYTES = 4 << 20;
  */
 export class RecycledBuffer<Memory extends ArrayBufferLike = ArrayBufferLike> {
   bytes: Uint8Array<Memory>;
-  /** Of the same memory, for eight bytes at a time. */
-  words: DataView<Memory>;
   length = 0;
   readonly #allocate: (bytes: number) => Memory;
 
   constructor(allocate: (bytes: number) => Memory, memory = allocate(FIRST_BYTES)) {
     this.#allocate = allocate;
     this.bytes = new Uint8Array(memory);
-    this.words = new DataView(memory);
   }
 
   /** Makes room for `extra` more bytes and the end mark. */
@@ -30,7 +27,6 @@ export class RecycledBuffer<Memory extends ArrayBufferLike = ArrayBufferLike> {
     const bigger = new Uint8Array(this.#allocate(Math.max(needed, this.length * 2)));
     bigger.set(this.bytes.subarray(0, this.length));
     this.bytes = bigger;
-    this.words = new DataView(bigger.buffer);
   }
 
   append(chunk: Uint8Array): void {

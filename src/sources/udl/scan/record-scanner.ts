@@ -10,8 +10,8 @@ import { parseObTime } from './ob-time.ts';
 import { description, isRecord, parseJson, textMember, writeRecord } from './parsed-record.ts';
 import type { JsonRecord, JsonValue } from './python-literal.ts';
 import { ReadingCounter } from './reading-counter.ts';
-import { WORD_BYTES, learnTemplate } from './template.ts';
-import type { Template } from './template.ts';
+import { MOST_SHAPES, NEW_TEXT, RecordCopier, TEXT_SLOTS, copiedBytes } from './record-copier.ts';
+import { learnTemplate } from './template.ts';
 
 /** The answer is no list of records; the message says what it is instead. */
 export class PayloadError extends Error {
@@ -37,8 +37,8 @@ const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
 
-/** More shapes than this in one slice are not worth remembering. */
-const MOST_TEMPLATES = 4;
+/** Between two records of JSON. */
+const SEPARATOR = ', ';
 const MOST_LESSONS = 16;
 /** A server's clock or rounding may put a record this far beside what was asked. */
 const FOREIGN_SLACK_MS = 1_000;
@@ -47,15 +47,13 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 export class RecordScanner {
   readonly #source: Uint8Array;
-  readonly #words: DataView;
   readonly #length: number;
   readonly #slice: Slice;
   readonly #format: ArtifactFormat;
   readonly #out: RecycledBuffer;
+  readonly #copier: RecordCopier;
   #counter = new ReadingCounter();
   #columns: string[] = [];
-  #templates: Template[] = [];
-  #lastTemplate = 0;
   #lessons = 0;
   #received = 0;
   #outside = 0;
@@ -64,20 +62,22 @@ export class RecordScanner {
   #at = 0;
   #firstRecord = 0;
   #state: 'start' | 'records' | 'lone_record' | 'done' = 'start';
-  #lastTime = '';
-  #lastTimeMs = Number.NaN;
+  /** Of the latest copied record. */
+  #timeMs = Number.NaN;
+  /** The counter's numbers by those of the copier; -1 for a blank sensor. */
+  readonly #sensors = new Int32Array(TEXT_SLOTS);
+  readonly #descriptions = new Int32Array(TEXT_SLOTS);
 
   /**
    * @param body - the whole answer; the byte behind it is overwritten
    * @param out - empty; receives CSV rows or JSON records
    */
   constructor(body: RecycledBuffer, out: RecycledBuffer, slice: Slice, format: ArtifactFormat) {
-    body.reserve(WORD_BYTES);
     // No text, number, key or white space goes on over this: scanning never passes the end.
     body.bytes[body.length] = 0;
     this.#source = body.bytes;
-    this.#words = body.words;
     this.#length = body.length;
+    this.#copier = new RecordCopier(body.bytes, body.length);
     this.#out = out;
     this.#slice = slice;
     this.#format = format;
@@ -91,8 +91,14 @@ export class RecordScanner {
    */
   step(records: number): boolean {
     if (this.#state === 'start') this.#open();
-    for (let count = 0; count < records && this.#state !== 'done'; count += 1) {
-      const next = this.#record(this.#at);
+    for (let left = records; left > 0 && this.#state !== 'done'; left -= 1) {
+      const copied = this.#copy(left);
+      if (copied > 0) {
+        this.#separator(this.#copier.sourceEnd(copied - 1));
+        left -= copied - 1;
+        continue;
+      }
+      const next = this.#parse(this.#at);
       if (next < 0) this.#restart();
       else this.#separator(next);
     }
@@ -146,39 +152,41 @@ export class RecordScanner {
     this.#state = 'done';
   }
 
-  /** Scans one record. @returns where it ends, -1 to begin again with more columns */
-  #record(at: number): number {
-    const { length } = this.#templates;
-    for (let tried = 0; tried < length; tried += 1) {
-      const index = (this.#lastTemplate + tried) % length;
-      const next = this.#copy(this.#templates[index]!, at);
-      if (next < 0) continue;
-      this.#lastTemplate = index;
-      return next;
+  /** Goes on with records of known shapes. @returns how many were taken */
+  #copy(most: number): number {
+    const copier = this.#copier;
+    const copied = copier.copy(this.#at, most, this.#out.length);
+    // What is not kept lies between the pieces that are.
+    let start = this.#pieceStart(copier.outputStart);
+    let end = 0;
+    let row = 0;
+    for (; row < copied; row += 1) {
+      // A time in another notation is for the general way.
+      if (!copier.isTimeAsBefore(row)) {
+        const timeMs = parseObTime(copier.text(row, 'obTime') ?? '');
+        if (Number.isNaN(timeMs)) {
+          copier.forgetTexts();
+          break;
+        }
+        this.#timeMs = timeMs;
+      }
+      this.#received += 1;
+      const sensor = this.#sensorAt(row);
+      const description = this.#descriptionAt(row);
+      if (this.#isKept(this.#timeMs)) this.#counter.add(sensor, description, this.#timeMs);
+      else {
+        if (end > start) this.#out.append(copiedBytes.subarray(start, end));
+        start = this.#pieceStart(copier.outputEnd(row));
+      }
+      end = copier.outputEnd(row);
     }
-    return this.#parse(at);
+    if (end > start) this.#out.append(copiedBytes.subarray(start, end));
+    return row;
   }
 
-  /** @returns where the record ends, -1 when it has another shape or a time in another notation */
-  #copy(template: Template, at: number): number {
-    const out = this.#out;
-    const start = out.length;
-    out.reserve(template.fixedBytes + 2 + this.#length - at + WORD_BYTES);
-    const first = this.#format === 'csv' || this.#counter.records === 0;
-    if (!first) {
-      out.bytes[start] = COMMA;
-      out.bytes[start + 1] = 0x20;
-    }
-    const next = template.match(this.#source, this.#words, at, out.words, first ? start : start + 2);
-    if (next < 0) return -1;
-    const timeMs = this.#timeAt(template);
-    if (Number.isNaN(timeMs)) return -1;
-    this.#received += 1;
-    if (this.#isKept(timeMs)) {
-      out.length = template.outEnd;
-      this.#counter.add(this.#sensorAt(template), this.#descriptionAt(template), timeMs);
-    }
-    return next;
+  /** Where a piece of output begins whose first record is at `at`: the very first one has no comma before it. */
+  #pieceStart(at: number): number {
+    return this.#format === 'json' && this.#counter.records === 0 ? at + SEPARATOR.length : at;
   }
 
   /** Counts a record that lies outside the slice. */
@@ -190,43 +198,28 @@ export class RecordScanner {
     return false;
   }
 
-  #textAt(template: Template, index: number): string | null {
-    if (index < 0 || template.ends[index]! < 0) return null;
-    return asciiText(this.#source, template.starts[index]!, template.ends[index]!);
-  }
-
-  #timeAt(template: Template): number {
-    const index = template.landmarks.obTime;
-    const start = template.starts[index]!;
-    if (index < 0 || template.ends[index]! < 0) return Number.NaN;
-    if (template.ends[index]! - start === this.#lastTime.length && this.#isLastTime(start)) return this.#lastTimeMs;
-    this.#lastTime = asciiText(this.#source, start, template.ends[index]!);
-    this.#lastTimeMs = parseObTime(this.#lastTime);
-    return this.#lastTimeMs;
-  }
-
-  /** Backwards: times differ near their ends. */
-  #isLastTime(start: number): boolean {
-    for (let at = this.#lastTime.length - 1; at >= 0; at -= 1) {
-      if (this.#source[start + at] !== this.#lastTime.charCodeAt(at)) return false;
+  #sensorAt(row: number): number {
+    const copier = this.#copier;
+    const slot = copier.sensorSlot(row);
+    let sensor: number;
+    if (slot >= 0 && slot < NEW_TEXT) sensor = this.#sensors[slot]!;
+    else {
+      sensor = this.#counter.sensorOfBytes(copiedBytes, copier.start(row, 'idSensor'), copier.end(row, 'idSensor'));
+      if (slot >= 0) this.#sensors[slot - NEW_TEXT] = sensor;
     }
-    return true;
+    // A blank id says nothing; another one may be meant each time.
+    if (sensor >= 0) return sensor;
+    return this.#counter.sensorOfTexts(copier.text(row, 'idSensor'), copier.text(row, 'observatoryName'));
   }
 
-  #sensorAt(template: Template): number {
-    const index = template.landmarks.idSensor;
-    if (index >= 0 && template.ends[index]! >= 0) {
-      const sensor = this.#counter.sensorOfBytes(this.#source, template.starts[index]!, template.ends[index]!);
-      if (sensor >= 0) return sensor;
-    }
-    const id = this.#textAt(template, index);
-    return this.#counter.sensorOfTexts(id, this.#textAt(template, template.landmarks.observatoryName));
-  }
-
-  #descriptionAt(template: Template): number {
-    const index = template.landmarks.description;
-    if (index < 0 || template.ends[index]! < 0) return this.#counter.descriptionOfText('');
-    return this.#counter.descriptionOfBytes(this.#source, template.starts[index]!, template.ends[index]!);
+  #descriptionAt(row: number): number {
+    const copier = this.#copier;
+    const slot = copier.descriptionSlot(row);
+    if (slot >= 0 && slot < NEW_TEXT) return this.#descriptions[slot]!;
+    const end = copier.end(row, 'description');
+    const description = this.#counter.descriptionOfBytes(copiedBytes, copier.start(row, 'description'), end);
+    if (slot >= 0) this.#descriptions[slot - NEW_TEXT] = description;
+    return description;
   }
 
   /** The general way. @returns where the record ends, -1 when it has a key that earlier CSV rows lack a cell for */
@@ -238,7 +231,7 @@ export class RecordScanner {
     const unknown = Object.keys(record).filter((key) => !this.#columns.includes(key));
     if (unknown.length > 0 && this.#format === 'csv' && this.#counter.records > 0) return -1;
     this.#columns.push(...unknown);
-    const separator = this.#format === 'csv' || this.#counter.records === 0 ? '' : ', ';
+    const separator = this.#format === 'csv' || this.#counter.records === 0 ? '' : SEPARATOR;
     this.#out.append(Buffer.from(separator + writeRecord(record, this.#columns, this.#format), 'utf8'));
     const sensor = this.#counter.sensorOfTexts(textMember(record, 'idSensor'), textMember(record, 'observatoryName'));
     this.#counter.add(sensor, this.#counter.descriptionOfText(description(record)), timeMs);
@@ -273,10 +266,11 @@ export class RecordScanner {
   }
 
   #learn(text: string, record: JsonRecord): void {
-    if (this.#templates.length >= MOST_TEMPLATES || this.#lessons >= MOST_LESSONS) return;
+    const { shapes } = this.#copier;
+    if (shapes.length >= MOST_SHAPES || this.#lessons >= MOST_LESSONS) return;
     this.#lessons += 1;
-    const template = learnTemplate(text, record, this.#columns, this.#format);
-    if (template && !this.#templates.some((known) => known.sameAs(template))) this.#templates.push(template);
+    const shape = learnTemplate(text, record, this.#columns, this.#format);
+    if (shape && !shapes.some((known) => Buffer.compare(known, shape) === 0)) this.#copier.addShape(shape);
   }
 
   /** Begins again with the union of all kept records' keys, so that every row gets the same cells (UDL-D2). */
@@ -293,7 +287,8 @@ export class RecordScanner {
     }
     this.#columns = [...columns];
     this.#counter = new ReadingCounter();
-    this.#templates = [];
+    this.#copier.forgetShapes();
+    this.#copier.forgetTexts();
     this.#lessons = this.#received = this.#outside = this.#foreign = 0;
     this.#out.length = 0;
     this.#at = this.#firstRecord;
@@ -326,8 +321,4 @@ export class RecordScanner {
       p += 1;
     return p;
   }
-}
-
-function asciiText(source: Uint8Array, start: number, end: number): string {
-  return Buffer.from(source.buffer, source.byteOffset + start, end - start).toString('latin1');
 }

@@ -6,6 +6,7 @@
  * printable ASCII, a cell that would need quotes) the record is refused and goes the general way.
  */
 import type { ArtifactFormat } from '../../../core/product.ts';
+import { SHAPE_BYTES } from './record-copier.ts';
 import { NumberToken } from './python-literal.ts';
 import type { JsonRecord, JsonValue } from './python-literal.ts';
 
@@ -15,181 +16,40 @@ const LITERAL = 1;
 const QUOTED_LITERAL = 2;
 const JSON_VALUE = 3;
 type ValueMode = typeof CELL | typeof LITERAL | typeof QUOTED_LITERAL | typeof JSON_VALUE;
+/** Behind the last value. */
+const END = 4;
 
-/**
- * Bytes are compared and copied by eight, as doubles. That is exact: each eight begin with a byte of ASCII, and so are no NaN. What
- * is copied too much at the end of a part is overwritten by the next one.
- */
-export const WORD_BYTES = 8;
+/** By mode: two bytes that no text may have beside `"`, `\` and what is no printable ASCII; and what texts are put into. */
+const STOPS: readonly string[] = [',,', `,'`, `''`, '""', '""'];
+const QUOTES: readonly string[] = ['\0', `'`, `'`, '"', '\0'];
 
-const QUOTE = 0x22;
-const APOSTROPHE = 0x27;
-const COMMA = 0x2c;
-const BACKSLASH = 0x5c;
+/** `wasm/scan` reads and writes so many bytes at once. */
+const VECTOR_BYTES = 16;
 
-/** By mode: 1 for bytes that end plain copying of a text. */
-const STOPS: readonly Uint8Array[] = [[COMMA], [COMMA, APOSTROPHE], [APOSTROPHE], []].map((extra) => {
-  const stops = new Uint8Array(256).fill(1, 0x7f).fill(1, 0, 0x20);
-  for (const byte of [QUOTE, BACKSLASH, ...extra]) stops[byte] = 1;
-  return stops;
-});
-
-const ascii = (text: string): Uint8Array => Uint8Array.from(text, (character) => character.charCodeAt(0));
-
-/** `null`, `true`, `false` by first byte, and how the modes write them. */
-const KEYWORDS = new Map<number, { readonly json: Uint8Array; readonly written: readonly Uint8Array[] }>(
-  (
-    [
-      ['null', '', 'None'],
-      ['true', 'True', 'True'],
-      ['false', 'False', 'False'],
-    ] as const
-  ).map(([json, cell, literal]) => [
-    json.charCodeAt(0),
-    { json: ascii(json), written: [ascii(cell), ascii(literal), ascii(literal), ascii(json)] },
-  ]),
-);
-
-/** Places in a record that scanning needs: their values are texts when `Template.ends` is not negative. */
-export type Landmark = 'obTime' | 'idSensor' | 'observatoryName' | 'description';
-
-export class Template {
-  /** Most bytes that the parts between the values take in the output. */
-  readonly fixedBytes: number;
-  /** By value, after a match: where its text is in the source; `ends` is -1 when the value is no text. */
-  readonly starts: Int32Array;
-  readonly ends: Int32Array;
-  /** Index of each landmark's value, -1 when records of this shape do not have it. */
-  readonly landmarks: Readonly<Record<Landmark, number>>;
-  /** After a match: where the output goes on. */
-  outEnd = 0;
-  readonly #modes: Uint8Array;
-  /** Bytes before each value and after the last one, one behind the other, and where each part ends. */
-  readonly #expected: Uint8Array;
-  readonly #expectedWords: DataView;
-  readonly #expectedEnds: Int32Array;
-  readonly #written: DataView;
-  readonly #writtenEnds: Int32Array;
-
-  constructor(shape: Shape) {
-    this.#modes = Uint8Array.from(shape.modes);
-    [this.#expected, this.#expectedEnds] = concatenate(shape.expected);
-    this.#expectedWords = wordsOf(this.#expected);
-    const [written, writtenEnds] = concatenate(shape.written);
-    this.#written = wordsOf(written);
-    this.#writtenEnds = writtenEnds;
-    this.landmarks = {
-      obTime: shape.landmarks.get('obTime') ?? -1,
-      idSensor: shape.landmarks.get('idSensor') ?? -1,
-      observatoryName: shape.landmarks.get('observatoryName') ?? -1,
-      description: shape.landmarks.get('description') ?? -1,
-    };
-    this.starts = new Int32Array(shape.modes.length);
-    this.ends = new Int32Array(shape.modes.length);
-    // Keywords can be longer in the output than in the source, quotes of texts are counted with the source.
-    this.fixedBytes = written.length + 8 * shape.modes.length;
+/** A shape as `wasm/scan` reads it. @returns null when it is too long for that */
+function encode(shape: Shape): Uint8Array | null {
+  const header = Buffer.alloc(VECTOR_BYTES);
+  header.writeUInt32LE(shape.written.join('').length + 2 * shape.modes.length);
+  const pieces: Uint8Array[] = [header];
+  for (const [index, expected] of shape.expected.entries()) {
+    const written = shape.written[index]!;
+    const mode = shape.modes[index] ?? END;
+    const part = Buffer.alloc(VECTOR_BYTES);
+    part.writeUInt32LE(expected.length);
+    part.writeUInt32LE(written.length, 4);
+    part[8] = mode;
+    part[9] = shape.landmarks.get(index) ?? 0;
+    part.write(STOPS[mode]! + QUOTES[mode]!, 10, 'latin1');
+    pieces.push(part, padded(expected), padded(written));
   }
-
-  /** Whether `other` matches the same records. */
-  sameAs(other: Template): boolean {
-    return (
-      Buffer.compare(this.#expected, other.#expected) === 0 && this.#expectedEnds.join() === other.#expectedEnds.join()
-    );
-  }
-
-  /**
-   * Copies the record at `at` when it has this shape. Source and output must not overlap; the source must be followed by a
-   * zero byte and seven more, the output must have room for `fixedBytes`, the rest of the source and eight bytes.
-   *
-   * @param words - of `source`
-   * @returns where the source goes on behind the record; -1 when it has another shape (the output is garbage then)
-   */
-  match(source: Uint8Array, words: DataView, at: number, out: DataView, outAt: number): number {
-    const expected = this.#expected;
-    const expectedWords = this.#expectedWords;
-    const written = this.#written;
-    const count = this.#modes.length;
-    let e = 0;
-    let w = 0;
-    let p = at;
-    let o = outAt;
-    for (let index = 0; ; index += 1) {
-      const partEnd = this.#expectedEnds[index]!;
-      for (; e + WORD_BYTES <= partEnd; e += WORD_BYTES, p += WORD_BYTES)
-        if (words.getFloat64(p) !== expectedWords.getFloat64(e)) return -1;
-      for (; e < partEnd; e += 1, p += 1) if (source[p] !== expected[e]) return -1;
-      const until = this.#writtenEnds[index]!;
-      for (; w < until; w += WORD_BYTES, o += WORD_BYTES) out.setFloat64(o, written.getFloat64(w));
-      o += until - w;
-      w = until;
-      if (index === count) break;
-      const mode = this.#modes[index]!;
-      const first = source[p]!;
-      if (first === QUOTE) {
-        p += 1;
-        this.starts[index] = p;
-        if (mode !== CELL) out.setUint8(o++, mode === JSON_VALUE ? QUOTE : APOSTROPHE);
-        const stops = STOPS[mode]!;
-        let end = p;
-        while (stops[source[end]!] === 0) end += 1;
-        if (source[end] !== QUOTE) return -1;
-        this.ends[index] = end;
-        for (; p < end; p += WORD_BYTES, o += WORD_BYTES) out.setFloat64(o, words.getFloat64(p));
-        o += end - p;
-        p = end + 1;
-        if (mode !== CELL) out.setUint8(o++, mode === JSON_VALUE ? QUOTE : APOSTROPHE);
-        continue;
-      }
-      this.ends[index] = -1;
-      const end = numberEnd(source, p);
-      if (end > 0) {
-        for (; p < end; p += WORD_BYTES, o += WORD_BYTES) out.setFloat64(o, words.getFloat64(p));
-        o += end - p;
-        p = end;
-        continue;
-      }
-      const keyword = KEYWORDS.get(first);
-      if (!keyword) return -1;
-      for (const letter of keyword.json) if (source[p++] !== letter) return -1;
-      for (const letter of keyword.written[mode]!) out.setUint8(o++, letter);
-    }
-    this.outEnd = o;
-    return p;
-  }
+  const bytes = Buffer.concat(pieces);
+  return bytes.length > SHAPE_BYTES ? null : bytes;
 }
 
-const isDigit = (byte: number): boolean => byte >= 0x30 && byte <= 0x39;
-
-/** End of the JSON number at `at`, -1 when there is none. */
-function numberEnd(source: Uint8Array, at: number): number {
-  let p = source[at] === 0x2d ? at + 1 : at;
-  if (source[p] === 0x30) p += 1;
-  else if (isDigit(source[p]!)) while (isDigit(source[p]!)) p += 1;
-  else return -1;
-  if (source[p] === 0x2e) {
-    if (!isDigit(source[p + 1]!)) return -1;
-    p += 2;
-    while (isDigit(source[p]!)) p += 1;
-  }
-  if (source[p] === 0x65 || source[p] === 0x45) {
-    p += source[p + 1] === 0x2b || source[p + 1] === 0x2d ? 2 : 1;
-    if (!isDigit(source[p]!)) return -1;
-    while (isDigit(source[p]!)) p += 1;
-  }
-  return p;
-}
-
-/** The bytes with room for a word behind the last one. */
-function wordsOf(bytes: Uint8Array): DataView {
-  const padded = new Uint8Array(bytes.length + WORD_BYTES);
-  padded.set(bytes);
-  return new DataView(padded.buffer);
-}
-
-function concatenate(parts: readonly string[]): [Uint8Array, Int32Array] {
-  let end = 0;
-  const ends = Int32Array.from(parts, (part) => (end += part.length));
-  return [ascii(parts.join('')), ends];
+function padded(text: string): Buffer {
+  const bytes = Buffer.alloc(Math.ceil(text.length / VECTOR_BYTES) * VECTOR_BYTES);
+  bytes.write(text, 'latin1');
+  return bytes;
 }
 
 /** Parts before each value and after the last one, as they come and as they are written; one more than modes. */
@@ -197,7 +57,8 @@ interface Shape {
   readonly expected: string[];
   readonly written: string[];
   readonly modes: ValueMode[];
-  readonly landmarks: Map<Landmark, number>;
+  /** By index of the value. */
+  readonly landmarks: Map<number, number>;
 }
 
 /**
@@ -213,19 +74,20 @@ export function learnTemplate(
   record: JsonRecord,
   columns: readonly string[],
   format: ArtifactFormat,
-): Template | null {
+): Uint8Array | null {
   const learner = new Learner(text, record, columns, format);
-  return learner.learn() ? new Template(learner.shape) : null;
+  return learner.learn() ? encode(learner.shape) : null;
 }
 
 /** Keys that mean the same in JSON, CSV and Python without any escape, and that JavaScript does not reorder. */
 const PLAIN_KEY = /^[A-Za-z_$][\w$. -]*$/;
 
-const LANDMARKS: ReadonlyMap<string, Landmark> = new Map([
-  ['.obTime', 'obTime'],
-  ['.idSensor', 'idSensor'],
-  ['.observatoryName', 'observatoryName'],
-  ['.seoList[0].obDescription', 'description'],
+/** By path: what `wasm/scan` knows the value as. */
+const LANDMARKS: ReadonlyMap<string, number> = new Map([
+  ['.obTime', 1],
+  ['.idSensor', 2],
+  ['.observatoryName', 3],
+  ['.seoList[0].obDescription', 4],
 ]);
 
 /** Whether a Python literal of this value has a comma between members. */
@@ -251,6 +113,7 @@ class Learner {
     this.#record = record;
     this.#columns = columns;
     this.#csv = format === 'csv';
+    if (!this.#csv) this.#written = ', ';
   }
 
   /** @returns false when the shape cannot be learnt */
@@ -290,7 +153,7 @@ class Learner {
   #value(path: string, mode: ValueMode): boolean {
     if (this.#startsNested()) return this.#nested(path, mode);
     const landmark = LANDMARKS.get(path);
-    if (landmark) this.shape.landmarks.set(landmark, this.shape.modes.length);
+    if (landmark !== undefined) this.shape.landmarks.set(this.shape.modes.length, landmark);
     this.shape.modes.push(mode);
     this.shape.expected.push(this.#text.slice(this.#valueEnd, this.#at));
     this.shape.written.push(this.#written);

@@ -1,16 +1,10 @@
 import * as fc from 'fast-check';
 import { parse as parseCsv } from 'csv-parse/sync';
 import { describe, expect, test } from 'vitest';
-import { parseObTime } from '../../../../src/sources/udl/scan/ob-time.ts';
-import {
-  csvRow,
-  description,
-  parseJson,
-  textMember,
-  writeRecord,
-} from '../../../../src/sources/udl/scan/parsed-record.ts';
+import { csvRow, parseJson, textMember } from '../../../../src/sources/udl/scan/parsed-record.ts';
 import type { JsonRecord } from '../../../../src/sources/udl/scan/python-literal.ts';
-import { SLICE, START, scanBody } from './scan-body.ts';
+import { plainly } from './plainly.ts';
+import { START, scanBody } from './scan-body.ts';
 
 const texts = fc.oneof(
   {
@@ -125,40 +119,6 @@ const bodies = styles.chain((style) =>
     .array(recordTexts(style), { minLength: 1, maxLength: 30 })
     .map((records) => ({ body: list(records, style), style })),
 );
-
-/** The same by the plainest means: all records parsed, then written over the union of the kept ones' keys. */
-function plainly(body: string, format: 'csv' | 'json') {
-  const all = parseJson(body) as readonly JsonRecord[];
-  const inside = (record: JsonRecord): boolean => {
-    const ms = parseObTime(textMember(record, 'obTime') ?? '');
-    return ms >= SLICE.startMs && ms < SLICE.endMs;
-  };
-  const kept = all.filter(inside);
-  const columns = [...new Set(kept.flatMap((record) => Object.keys(record)))];
-  const written = kept.map((record) => writeRecord(record, columns, format));
-  const readings = kept.map((record) => {
-    const id = textMember(record, 'idSensor')?.trim() ?? '';
-    const sensors: Record<string, string> = { 'Iridium-106': 'REACH-105', 'Iridium-102': 'REACH-101' };
-    const sensor = id === '' ? (sensors[textMember(record, 'observatoryName') ?? ''] ?? '?') : id;
-    return {
-      sensor,
-      reading: JSON.stringify([sensor, description(record), parseObTime(textMember(record, 'obTime') ?? '')]),
-    };
-  });
-  const perSensor: Record<string, number> = {};
-  for (const { sensor } of readings) perSensor[sensor] = (perSensor[sensor] ?? 0) + 1;
-  return {
-    received: all.length,
-    outside: all.length - kept.length,
-    columns,
-    text: format === 'csv' ? written.join('') : written.join(', '),
-    counts: {
-      records: kept.length,
-      distinctReadings: new Set(readings.map(({ reading }) => reading)).size,
-      recordsPerSensor: perSensor,
-    },
-  };
-}
 
 describe.for(['csv', 'json'] as const)(
   'UDL-D2, UDL-D10: scanning %s writes and counts what JSON.parse would',
