@@ -15,8 +15,46 @@ export interface Arrangement {
   readonly order: Uint32Array;
 }
 
-/** Groups all readings by instant, in file order within a group. Time O(n log n), 16 bytes a reading. */
+/**
+ * Groups all readings by instant, in file order within a group. Time O(n) and 4 bytes a reading when they are sorted by time,
+ * as the source's are; else O(n log n) and 24 bytes.
+ */
 export function arrangeByTime(store: RecordStore): Arrangement {
+  const timeCount = countSortedTimes(store);
+  return timeCount === null ? arrangeUnsorted(store) : arrangeSorted(store, timeCount);
+}
+
+/** Null when the readings are not in the order of time. */
+function countSortedTimes(store: RecordStore): number | null {
+  let count = 0;
+  let last = -Infinity;
+  for (let index = 0; index < store.size; index++) {
+    const instant = store.number(index, OB_TIME);
+    if (instant < last) return null;
+    if (instant > last) count++;
+    last = instant;
+  }
+  return count;
+}
+
+function arrangeSorted(store: RecordStore, timeCount: number): Arrangement {
+  const times = new Float64Array(timeCount);
+  const starts = new Uint32Array(timeCount + 1);
+  const order = new Uint32Array(store.size);
+  let t = -1;
+  for (let index = 0; index < order.length; index++) {
+    const instant = store.number(index, OB_TIME);
+    if (times[t] !== instant) {
+      times[++t] = instant;
+      starts[t] = index;
+    }
+    order[index] = index;
+  }
+  starts[timeCount] = store.size;
+  return { times, starts, order };
+}
+
+function arrangeUnsorted(store: RecordStore): Arrangement {
   const instants = store.column(OB_TIME);
   const times = distinct(instants.toSorted());
   const groups = new Uint32Array(instants.length);
@@ -24,7 +62,7 @@ export function arrangeByTime(store: RecordStore): Arrangement {
   let group = 0;
   for (let index = 0; index < instants.length; index++) {
     const instant = instants[index]!;
-    // The source sorts by time, so the next reading is nearly always of this group or the next.
+    // Where a few are out of order, the next reading is nearly always of this group or the next.
     if (times[group] !== instant && times[++group] !== instant) group = search(times, instant);
     groups[index] = group;
     starts[group + 1]!++;

@@ -29,6 +29,8 @@ export class RecordCollector implements RowConsumer {
   readonly quarantine = new Quarantine();
   readonly warnings = new Warnings();
   readonly #sensors = new SensorResolver(this.vocabulary);
+  /** Of the rows of the block at hand. */
+  #channelOf = new Uint32Array(0);
   #records = 0;
   #unresolved = 0;
   #markers = 0;
@@ -68,21 +70,22 @@ export class RecordCollector implements RowConsumer {
 
   acceptBlock(block: RowBlock): void {
     const { codes, numbers, size } = block;
-    const places = new Uint32Array(size);
+    if (this.#channelOf.length < size) this.#channelOf = new Uint32Array(size);
+    const channelOf = this.#channelOf;
     let first = 0;
     for (let i = 0; i < size; i++) {
       const code = i * ROW_CODES;
       const verdict = this.#sensors.resolve(codes[code + SENSOR_ID]!, codes[code + OBSERVATORY]!);
       if (verdict.kind === 'sensor' && !verdict.disagrees && !verdict.isUnknown) {
         this.#dropMarkers(numbers, i * ROW_NUMBERS);
-        places[i] = this.channels.numberOf(verdict.sensor, codes[code + DESCRIPTION]!);
+        channelOf[i] = this.channels.numberOf(verdict.sensor, codes[code + DESCRIPTION]!);
       } else {
-        this.#addRows(block, first, places.subarray(first, i));
+        this.#addRows(block, first, channelOf.subarray(first, i));
         this.accept(block.row(i));
         first = i + 1;
       }
     }
-    this.#addRows(block, first, places.subarray(first));
+    this.#addRows(block, first, channelOf.subarray(first, size));
   }
 
   #addRows(block: RowBlock, first: number, channels: Uint32Array): void {
