@@ -36,10 +36,50 @@ let isCut: bool = false;
 /**
  * Reads the number that begins at `start`, as far as it goes.
  *
+ * Here are those that nearly all are: up to four digits, a point, up to sixteen digits, no exponent. All others, and what is
+ * not decided at once, are for `readAnyNumber`.
+ *
  * @param slot - where to put it
  * @returns the position behind it, or NONE when there is no number, no finite one, or one that is left to JavaScript
  */
 export function readNumber(start: usize, slot: usize): usize {
+  const sign = <u32>load<u8>(start);
+  const isNegative = sign == MINUS;
+  const first = start + usize(isNegative || sign == PLUS);
+  const wholeDigits = digitsAt(first);
+  const point = first + wholeDigits;
+  const digits = digitsAt(point + 1);
+  const end = point + 1 + digits;
+  const next = <u32>load<u8>(end);
+  if (wholeDigits > 4 || load<u8>(point) != POINT || wholeDigits + digits > MAX_DIGITS)
+    return readAnyNumber(start, slot);
+  if (next - ZERO <= 9 || (next | 0x20) == LOWER_E) return readAnyNumber(start, slot);
+  const value =
+    fourDigits(first, wholeDigits) * load<u64>(POWERS_OF_TEN + 8 * digits) + valueOf(v128.load(point + 1), digits);
+  const signBit = u64(isNegative) << 63;
+  if (value == 0) {
+    store<u64>(slot, signBit);
+    return wholeDigits + digits > 0 ? end : NONE;
+  }
+  // As in `doubleOf`, where it says more.
+  const leadingZeros = clz(value);
+  const scaled = value << leadingZeros;
+  const power = load<u64>(POWERS + 16 * (0 - <usize>digits - LEAST_POWER));
+  const low = (scaled & 0xffffffff) * (power & 0xffffffff);
+  const middle = (scaled >> 32) * (power & 0xffffffff) + (low >> 32);
+  const other = (scaled & 0xffffffff) * (power >> 32) + (middle & 0xffffffff);
+  const high = (scaled >> 32) * (power >> 32) + (middle >> 32) + (other >> 32);
+  if ((high & 0x1ff) == 0x1ff || <u32>other == 0) return readAnyNumber(start, slot);
+  const upperBit = high >> 63;
+  const significand = high >> (upperBit + 9);
+  const power2 = <u64>(1086 - ((217706 * <i32>digits + 65535) >> 16)) + upperBit - leadingZeros;
+  // Rounding up may carry into the exponent, and is to.
+  store<u64>(slot, (((significand + 1) >> 1) + ((power2 - 1) << 52)) | signBit);
+  return end;
+}
+
+/** As `readNumber`, for all. */
+function readAnyNumber(start: usize, slot: usize): usize {
   const sign = <u32>load<u8>(start);
   const isNegative = sign == MINUS;
   let end = digitsFrom(start + usize(isNegative || sign == PLUS));
@@ -54,62 +94,14 @@ export function readNumber(start: usize, slot: usize): usize {
   return end;
 }
 
-/** Reads digits with a point or without. */
+/** Reads digits with a point or without, of which the first 19 that are not leading zeros count; notes whether more follow. */
 function digitsFrom(start: usize): usize {
-  isCut = false;
-  const wholeDigits = digitsAt(start);
-  if (wholeDigits > 4) return manyDigitsFrom(start);
-  // The digits go to the upper end of four bytes, then two and four are joined.
-  let whole = ((<u64>load<u32>(start)) << (32 - 8 * wholeDigits)) & 0x0f0f0f0f;
-  whole = (whole * 10 + (whole >> 8)) & 0x00ff00ff;
-  whole = (whole * 100 + (whole >> 16)) & 0xffff;
-  mantissa = whole;
-  exponent = 0;
-  let position = start + wholeDigits;
-  if (load<u8>(position) != POINT) return wholeDigits > 0 ? position : NONE;
-  position++;
-  const digits = digitsAt(position);
-  if (wholeDigits + digits == 0) return NONE;
-  mantissa = whole * load<u64>(POWERS_OF_TEN + 8 * digits) + valueOf(v128.load(position), digits);
-  exponent = -(<i32>digits);
-  position += digits;
-  if (digits == 16) {
-    for (;;) {
-      const digit = <u32>load<u8>(position) - ZERO;
-      if (digit > 9) break;
-      mantissa = mantissa * 10 + digit;
-      exponent--;
-      position++;
-    }
-  }
-  return wholeDigits - exponent <= MAX_DIGITS ? position : manyDigitsFrom(start);
-}
-
-/** How many of the sixteen bytes at `position` are digits before one is not. */
-function digitsAt(position: usize): u32 {
-  const values = i8x16.sub(v128.load(position), i8x16.splat(0x30));
-  return ctz(i8x16.bitmask(i8x16.gt_u(values, i8x16.splat(9))) | 0x10000);
-}
-
-/** The value of the first `count` of sixteen digits. */
-function valueOf(text: v128, count: u32): u64 {
-  const values = i8x16.sub(text, i8x16.splat(0x30));
-  const digits = i8x16.swizzle(values, v128.load(TO_THE_RIGHT + count));
-  const weights = i16x8(1000, 100, 10, 1, 1000, 100, 10, 1);
-  const left = i32x4.dot_i16x8_s(i16x8.extend_low_i8x16_u(digits), weights);
-  const right = i32x4.dot_i16x8_s(i16x8.extend_high_i8x16_u(digits), weights);
-  const fours = i32x4.add(v128.shuffle<i32>(left, right, 0, 2, 4, 6), v128.shuffle<i32>(left, right, 1, 3, 5, 7));
-  const eights = i32x4.dot_i16x8_s(i16x8.narrow_i32x4_u(fours, fours), i16x8(10000, 1, 10000, 1, 10000, 1, 10000, 1));
-  return <u64>i32x4.extract_lane(eights, 0) * 100000000 + <u64>i32x4.extract_lane(eights, 1);
-}
-
-/** As `digitsFrom`, for any number of digits: keeps the first 19 that are not leading zeros, and notes whether more follow. */
-function manyDigitsFrom(start: usize): usize {
   let position = start;
   let significant: u32 = 0;
   let point: usize = NONE;
   mantissa = 0;
   exponent = 0;
+  isCut = false;
   for (;;) {
     const byte = <u32>load<u8>(position);
     const digit = byte - ZERO;
@@ -130,6 +122,32 @@ function manyDigitsFrom(start: usize): usize {
     position++;
   }
   return position - start > usize(point != NONE) ? position : NONE;
+}
+
+/** The value of the first `count` digits, four at most. */
+function fourDigits(position: usize, count: u32): u64 {
+  // The digits go to the upper end of four bytes, then two and four are joined.
+  let value = ((<u64>load<u32>(position)) << (32 - 8 * count)) & 0x0f0f0f0f;
+  value = (value * 10 + (value >> 8)) & 0x00ff00ff;
+  return (value * 100 + (value >> 16)) & 0xffff;
+}
+
+/** How many of the sixteen bytes at `position` are digits before one is not. */
+function digitsAt(position: usize): u32 {
+  const values = i8x16.sub(v128.load(position), i8x16.splat(0x30));
+  return ctz(i8x16.bitmask(i8x16.gt_u(values, i8x16.splat(9))) | 0x10000);
+}
+
+/** The value of the first `count` of sixteen digits. */
+function valueOf(text: v128, count: u32): u64 {
+  const values = i8x16.sub(text, i8x16.splat(0x30));
+  const digits = i8x16.swizzle(values, v128.load(TO_THE_RIGHT + count));
+  const weights = i16x8(1000, 100, 10, 1, 1000, 100, 10, 1);
+  const left = i32x4.dot_i16x8_s(i16x8.extend_low_i8x16_u(digits), weights);
+  const right = i32x4.dot_i16x8_s(i16x8.extend_high_i8x16_u(digits), weights);
+  const fours = i32x4.add(v128.shuffle<i32>(left, right, 0, 2, 4, 6), v128.shuffle<i32>(left, right, 1, 3, 5, 7));
+  const eights = i32x4.dot_i16x8_s(i16x8.narrow_i32x4_u(fours, fours), i16x8(10000, 1, 10000, 1, 10000, 1, 10000, 1));
+  return <u64>i32x4.extract_lane(eights, 0) * 100000000 + <u64>i32x4.extract_lane(eights, 1);
 }
 
 /** Adds the exponent that begins at `start`. */
