@@ -5,6 +5,7 @@ import { PipelineError } from '../../../core/errors.ts';
 import { Vocabulary } from '../read/dictionary.ts';
 import {
   DESCRIPTION,
+  DESCRIPTOR,
   NEEDED_FIELDS,
   OBSERVATORY,
   OB_VALUE,
@@ -29,8 +30,6 @@ export class RecordCollector implements RowConsumer {
   readonly quarantine = new Quarantine();
   readonly warnings = new Warnings();
   readonly #sensors = new SensorResolver(this.vocabulary);
-  /** Of the rows of the block at hand. */
-  #channelOf = new Uint32Array(0);
   #records = 0;
   #unresolved = 0;
   #markers = 0;
@@ -64,36 +63,29 @@ export class RecordCollector implements RowConsumer {
       return;
     }
     if (verdict.disagrees || verdict.isUnknown) this.#remarkSensor(row, verdict);
-    this.#dropMarkers(row.numbers, 0);
-    this.store.add(row, this.channels.numberOf(verdict.sensor, row.description));
+    this.#add(row.numbers, 0, verdict.sensor, row.description, row.descriptor);
   }
 
   acceptBlock(block: RowBlock): void {
     const { codes, numbers, size } = block;
-    if (this.#channelOf.length < size) this.#channelOf = new Uint32Array(size);
-    const channelOf = this.#channelOf;
-    let first = 0;
     for (let i = 0; i < size; i++) {
-      const code = i * ROW_CODES;
-      const verdict = this.#sensors.resolve(codes[code + SENSOR_ID]!, codes[code + OBSERVATORY]!);
+      const row = i * ROW_CODES;
+      const verdict = this.#sensors.resolve(codes[row + SENSOR_ID]!, codes[row + OBSERVATORY]!);
       if (verdict.kind === 'sensor' && !verdict.disagrees && !verdict.isUnknown) {
-        this.#dropMarkers(numbers, i * ROW_NUMBERS);
-        channelOf[i] = this.channels.numberOf(verdict.sensor, codes[code + DESCRIPTION]!);
+        this.#records++;
+        this.#add(numbers, i * ROW_NUMBERS, verdict.sensor, codes[row + DESCRIPTION]!, codes[row + DESCRIPTOR]!);
       } else {
-        this.#addRows(block, first, channelOf.subarray(first, i));
         this.accept(block.row(i));
-        first = i + 1;
       }
     }
-    this.#addRows(block, first, channelOf.subarray(first, size));
-  }
-
-  #addRows(block: RowBlock, first: number, channels: Uint32Array): void {
-    this.#records += channels.length;
-    this.store.addRows(block, first, channels);
   }
 
   /** @param start - where the numbers of the row begin */
+  #add(numbers: Float64Array, start: number, sensor: number, description: number, descriptor: number): void {
+    this.#dropMarkers(numbers, start);
+    this.store.add(numbers, start, sensor, this.channels.numberOf(sensor, description), descriptor);
+  }
+
   #dropMarkers(numbers: Float64Array, start: number): void {
     for (let i = start + OB_VALUE; i < start + ROW_NUMBERS; i++) {
       if (numbers[i]! <= MISSING_MARKER) {

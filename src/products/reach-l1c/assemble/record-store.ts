@@ -1,28 +1,47 @@
 /**
- * The readings of a day in memory: 86 bytes each, in file order, in segments that are never copied.
+ * The readings of a day in memory, in file order, in segments that are never copied: 34 bytes each, and 56 for what the
+ * readings of a sensor at one time say of the sensor itself.
  *
  * Memory follows the number of readings, not times × sensors: sensors that are not on one grid would make the full
  * table tens of times larger than its content.
  */
-import { DESCRIPTOR, ROW_CODES, ROW_NUMBERS } from '../read/row.ts';
-import type { Row, RowBlock } from '../read/row.ts';
+import { CREATED_AT, OB_QUALITY, OB_TIME, ROW_NUMBERS } from '../read/row.ts';
 
 const SEGMENT_BITS = 13;
 const SEGMENT_ROWS = 1 << SEGMENT_BITS;
 const SEGMENT_MASK = SEGMENT_ROWS - 1;
 
-/** Of stores that were released; a thread builds one day at a time. */
-const spare: Segment[] = [];
+/** The numbers of a row before this one are of the reading itself, those from it on of its sensor at that time. */
+const FIRST_OF_SENSOR = OB_QUALITY;
+const SENSOR_NUMBERS = ROW_NUMBERS - FIRST_OF_SENSOR;
 
 interface Segment {
+  /** `FIRST_OF_SENSOR` a reading. */
   readonly numbers: Float64Array;
   readonly channels: Uint32Array;
   readonly descriptors: Uint16Array;
+  /** Which of the sensors' numbers go with the reading. */
+  readonly sensors: Uint32Array;
+}
+
+// Of stores that were released; a thread builds one day at a time.
+const spare: Segment[] = [];
+const spareNumbers: Float64Array[] = [];
+
+/** The latest of one sensor. */
+interface Latest {
+  time: number;
+  createdAt: number;
+  place: number;
 }
 
 export class RecordStore {
   readonly #segments: Segment[] = [];
+  readonly #sensorNumbers: Float64Array[] = [];
+  /** By the sensor's code. */
+  readonly #latest: (Latest | undefined)[] = [];
   #size = 0;
+  #sensorPlaces = 0;
 
   get size(): number {
     return this.#size;
@@ -31,41 +50,42 @@ export class RecordStore {
   /** Gives the memory back for the next store. The store is empty afterwards. */
   release(): void {
     spare.push(...this.#segments.splice(0));
+    spareNumbers.push(...this.#sensorNumbers.splice(0));
+    this.#latest.length = 0;
     this.#size = 0;
+    this.#sensorPlaces = 0;
   }
 
-  /** Appends `row.numbers` and the descriptor of `row` under `channel`. */
-  add(row: Row, channel: number): void {
+  /**
+   * Appends a reading of `sensor` under `channel`; its numbers, those of a `Row`, begin at `start`.
+   *
+   * Of a sensor at one time the newest reading alone speaks, of equals the first (CDF-17). So of readings of one time that
+   * come together only that one's numbers of the sensor are kept, for all of them.
+   */
+  add(numbers: Float64Array, start: number, sensor: number, channel: number, descriptor: number): void {
     const index = this.#size++;
-    const place = index & SEGMENT_MASK;
-    if (place === 0) this.#segments.push(spare.pop() ?? newSegment());
-    const { numbers, channels, descriptors } = this.#segments[index >>> SEGMENT_BITS]!;
-    const from = row.numbers;
-    const start = place * ROW_NUMBERS;
-    for (let slot = 0; slot < ROW_NUMBERS; slot++) numbers[start + slot] = from[slot]!;
-    channels[place] = channel;
-    descriptors[place] = row.descriptor;
-  }
-
-  /** As many calls of `add` as there are `channels`, with the rows of `block` from `first` on. */
-  addRows(block: RowBlock, first: number, channels: Uint32Array): void {
-    for (let done = 0; done < channels.length;) {
-      const place = this.#size & SEGMENT_MASK;
-      if (place === 0) this.#segments.push(spare.pop() ?? newSegment());
-      const segment = this.#segments[this.#size >>> SEGMENT_BITS]!;
-      const count = Math.min(channels.length - done, SEGMENT_ROWS - place);
-      const row = first + done;
-      segment.numbers.set(block.numbers.subarray(row * ROW_NUMBERS, (row + count) * ROW_NUMBERS), place * ROW_NUMBERS);
-      segment.channels.set(channels.subarray(done, done + count), place);
-      for (let i = 0; i < count; i++) segment.descriptors[place + i] = block.codes[(row + i) * ROW_CODES + DESCRIPTOR]!;
-      this.#size += count;
-      done += count;
+    const row = index & SEGMENT_MASK;
+    if (row === 0) this.#segments.push(spare.pop() ?? newSegment());
+    const segment = this.#segments[index >>> SEGMENT_BITS]!;
+    for (let slot = 0; slot < FIRST_OF_SENSOR; slot++) {
+      segment.numbers[row * FIRST_OF_SENSOR + slot] = numbers[start + slot]!;
     }
+    segment.channels[row] = channel;
+    segment.descriptors[row] = descriptor;
+    segment.sensors[row] = this.#addSensor(numbers, start, sensor);
   }
 
-  /** @param slot - a place in `Row.numbers` */
+  /**
+   * @param slot - a place in `Row.numbers`
+   * @returns from `obQuality` on only of a reading that speaks for its sensor that of itself
+   */
   number(index: number, slot: number): number {
-    return this.#segments[index >>> SEGMENT_BITS]!.numbers[(index & SEGMENT_MASK) * ROW_NUMBERS + slot]!;
+    const segment = this.#segments[index >>> SEGMENT_BITS]!;
+    const row = index & SEGMENT_MASK;
+    if (slot < FIRST_OF_SENSOR) return segment.numbers[row * FIRST_OF_SENSOR + slot]!;
+    const place = segment.sensors[row]!;
+    const numbers = this.#sensorNumbers[place >>> SEGMENT_BITS]!;
+    return numbers[(place & SEGMENT_MASK) * SENSOR_NUMBERS + slot - FIRST_OF_SENSOR]!;
   }
 
   channel(index: number): number {
@@ -82,12 +102,36 @@ export class RecordStore {
     for (let index = 0; index < column.length; index++) column[index] = this.number(index, slot);
     return column;
   }
+
+  /** @returns the place of the sensor's numbers */
+  #addSensor(numbers: Float64Array, start: number, sensor: number): number {
+    const time = numbers[start + OB_TIME]!;
+    const createdAt = numbers[start + CREATED_AT]!;
+    const latest = (this.#latest[sensor] ??= { time: NaN, createdAt, place: 0 });
+    if (latest.time === time) {
+      if (createdAt <= latest.createdAt) return latest.place;
+    } else {
+      latest.time = time;
+      latest.place = this.#sensorPlaces++;
+      if ((latest.place & SEGMENT_MASK) === 0) this.#sensorNumbers.push(spareNumbers.pop() ?? newSensorNumbers());
+    }
+    latest.createdAt = createdAt;
+    const target = this.#sensorNumbers[latest.place >>> SEGMENT_BITS]!;
+    const first = (latest.place & SEGMENT_MASK) * SENSOR_NUMBERS;
+    for (let i = 0; i < SENSOR_NUMBERS; i++) target[first + i] = numbers[start + FIRST_OF_SENSOR + i]!;
+    return latest.place;
+  }
 }
 
 function newSegment(): Segment {
   return {
-    numbers: new Float64Array(SEGMENT_ROWS * ROW_NUMBERS),
+    numbers: new Float64Array(SEGMENT_ROWS * FIRST_OF_SENSOR),
     channels: new Uint32Array(SEGMENT_ROWS),
     descriptors: new Uint16Array(SEGMENT_ROWS),
+    sensors: new Uint32Array(SEGMENT_ROWS),
   };
+}
+
+function newSensorNumbers(): Float64Array {
+  return new Float64Array(SEGMENT_ROWS * SENSOR_NUMBERS);
 }
