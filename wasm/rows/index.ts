@@ -10,15 +10,14 @@ import {
   ALT, CODES, CODES_BYTES, COLUMNS, COMMA, CR, CREATED_AT, LAT, LF, LON, MAX_ROWS, NUMBERS, NUMBERS_BYTES, OB_TIME, QUOTE,
 } from './layout'; // prettier-ignore
 import { readPosition, readReading } from './nested';
-import { endOfBare, endOfQuoted, NONE } from './scan';
+import { endOfBare, endOfCells, endOfQuoted, NONE } from './scan';
 import { BLANK_CODE, codeOfText, DESCRIPTOR, OBSERVATORY, SENSOR_ID } from './texts';
 
 export { GREATEST_POWER, LEAST_POWER } from './decimal';
 export { CODES, COLUMNS, INPUT, MAX_COLUMNS, MAX_ROWS, NUMBERS, POWERS } from './layout';
 export { readInstant, readNumber };
 
-// What a column is.
-const IGNORED = 0;
+// What a column is; a number above all these: so many columns more than `LAST_KIND` that nobody needs.
 const ID_SENSOR = 1;
 const OBSERVATORY_NAME = 2;
 const IS_OB_TIME = 3;
@@ -28,11 +27,12 @@ const IS_LON = 6;
 const IS_ALT = 7;
 const IS_DESCRIPTOR = 8;
 const SEO_LIST = 9;
+const LAST_KIND: u32 = 10;
 
 let columnCount: i32 = 0;
 let nextRow: usize = 0;
 
-/** @param count - how many columns stand at `COLUMNS` */
+/** @param count - how many bytes stand at `COLUMNS` */
 export function setColumns(count: i32): void {
   columnCount = count;
 }
@@ -63,11 +63,16 @@ function readRow(start: usize, numbers: usize, codes: usize): usize {
   let position = start;
   const last = COLUMNS + columnCount - 1;
   for (let column = COLUMNS; ; column++) {
-    const isQuoted = load<u8>(position) == QUOTE;
-    const end = readCell(load<u8>(column), position + usize(isQuoted), isQuoted, numbers, codes);
-    if (end == NONE) return NONE;
-    if (isQuoted && load<u8>(end) != QUOTE) return NONE;
-    position = end + usize(isQuoted);
+    const kind = <u32>load<u8>(column);
+    if (kind > LAST_KIND) {
+      position = endOfCells(position, kind - LAST_KIND);
+    } else {
+      const isQuoted = load<u8>(position) == QUOTE;
+      const end = readCell(kind, position + usize(isQuoted), isQuoted, numbers, codes);
+      if (end == NONE || (isQuoted && load<u8>(end) != QUOTE)) return NONE;
+      position = end + usize(isQuoted);
+    }
+    if (position == NONE) return NONE;
     if (column == last) break;
     if (load<u8>(position) != COMMA) return NONE;
     position++;
@@ -77,10 +82,8 @@ function readRow(start: usize, numbers: usize, codes: usize): usize {
 }
 
 /** @returns position behind the content of the cell, or NONE; something else than the cell's end may stand there */
-function readCell(column: u32, start: usize, isQuoted: bool, numbers: usize, codes: usize): usize {
-  switch (column) {
-    case IGNORED:
-      return endOfCell(start, isQuoted);
+function readCell(kind: u32, start: usize, isQuoted: bool, numbers: usize, codes: usize): usize {
+  switch (kind) {
     case ID_SENSOR:
       return readText(SENSOR_ID, start, isQuoted, codes);
     case OBSERVATORY_NAME:
@@ -108,17 +111,13 @@ function readCell(column: u32, start: usize, isQuoted: bool, numbers: usize, cod
   }
 }
 
-function endOfCell(start: usize, isQuoted: bool): usize {
-  return isQuoted ? endOfQuoted(start) : endOfBare(start);
-}
-
 function isBlank(start: usize, isQuoted: bool): bool {
   const byte = <u32>load<u8>(start);
   return isQuoted ? byte == QUOTE : byte == COMMA || byte == LF || byte == CR;
 }
 
 function readText(field: i32, start: usize, isQuoted: bool, codes: usize): usize {
-  const end = endOfCell(start, isQuoted);
+  const end = isQuoted ? endOfQuoted(start) : endOfBare(start);
   if (end != NONE) store<u16>(codes + 2 * field, codeOfText(field, start, end));
   return end;
 }

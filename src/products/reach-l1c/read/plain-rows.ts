@@ -10,9 +10,8 @@ import type { Vocabulary } from './dictionary.ts';
 import { ROW_CODES, ROW_NUMBERS, RowBlock } from './row.ts';
 import type { NeededField } from './row.ts';
 
-/** What a column is, as in `wasm/rows/index.ts`. */
-const IGNORED = 0;
-const COLUMN_CODES: Readonly<Record<NeededField, number>> = {
+/** What a column is, as in `wasm/rows/index.ts`; numbers above are for columns to skip, so many as they are more than `LAST_KIND`. */
+const KINDS: Readonly<Record<NeededField, number>> = {
   idSensor: 1,
   observatoryName: 2,
   obTime: 3,
@@ -24,6 +23,8 @@ const COLUMN_CODES: Readonly<Record<NeededField, number>> = {
   seoList: 9,
   senPos: 10,
 };
+const LAST_KIND = 10;
+const MOST_SKIPPED = 255 - LAST_KIND;
 
 export class PlainRowReader {
   /** Where the rows go. */
@@ -54,9 +55,15 @@ export class PlainRowReader {
   setColumns(columns: readonly (NeededField | null)[]): boolean {
     const { memory, COLUMNS, MAX_COLUMNS } = this.#loops;
     if (columns.length > MAX_COLUMNS.value) return false;
-    const codes = columns.map((name) => (name === null ? IGNORED : COLUMN_CODES[name]));
-    new Uint8Array(memory.buffer, COLUMNS.value).set(codes);
-    this.#loops.setColumns(codes.length);
+    const kinds: number[] = [];
+    for (const name of columns) {
+      const before = kinds.at(-1) ?? 0;
+      if (name !== null) kinds.push(KINDS[name]);
+      else if (before > LAST_KIND && before < LAST_KIND + MOST_SKIPPED) kinds[kinds.length - 1] = before + 1;
+      else kinds.push(LAST_KIND + 1);
+    }
+    new Uint8Array(memory.buffer, COLUMNS.value).set(kinds);
+    this.#loops.setColumns(kinds.length);
     return true;
   }
 

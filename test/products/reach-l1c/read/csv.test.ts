@@ -26,7 +26,7 @@ function readGenerally(content: string): RecordingConsumer {
   return consumer;
 }
 
-const FIELDS = [...NEEDED_FIELDS, 'extra'] as const;
+const FIELDS = [...NEEDED_FIELDS, 'extra', 'more', 'further'] as const;
 
 const notation = fc.constantFrom('python' as const, 'json' as const);
 const nested = (value: fc.Arbitrary<unknown>): fc.Arbitrary<string> =>
@@ -58,6 +58,9 @@ const shuffled = (value: fc.Arbitrary<object>): fc.Arbitrary<object> =>
       .map((entries) => Object.fromEntries(entries)),
   );
 
+const extra = fc.constantFrom('', 'plain', 'a, b', '2025-09-01T02:30:05.986Z');
+const oddExtra = fc.constantFrom('two\nlines', 'two\r\nlines', 'a "quoted" word', '"');
+
 const plainRow = fc.record({
   idSensor: fc.constantFrom('REACH-101', 'REACH-105', 'REACH-TEST', ''),
   observatoryName: fc.constantFrom('Iridium-102', 'Iridium-106', 'Hubble', ''),
@@ -69,7 +72,9 @@ const plainRow = fc.record({
   lon: numberText,
   alt: numberText,
   descriptor: fc.constantFrom('QUICKLOOK', 'PROVISIONAL'),
-  extra: fc.constantFrom('', 'plain', 'a, b'),
+  extra,
+  more: extra,
+  further: extra,
 });
 const oddTime = fc.constantFrom(
   '2026-01-01T00:00:05+00:00',
@@ -110,7 +115,9 @@ const oddRow: fc.Arbitrary<Record<(typeof FIELDS)[number], string>> = fc.record(
   lon: oddNumber,
   alt: oddNumber,
   descriptor: fc.constantFrom('', ' QUICKLOOK', 'None'),
-  extra: fc.constantFrom('two\nlines', 'two\r\nlines', 'a "quoted" word', '"'),
+  extra: oddExtra,
+  more: oddExtra,
+  further: oddExtra,
 });
 /** What a source sends, but for two fields at most. */
 const csvRow = fc
@@ -167,6 +174,15 @@ describe('UDL-31: the fast way and the general way', () => {
     }));
     const content = toCsv(records);
     expect(read(content).told).toEqual(readGenerally(content).told);
+  });
+
+  test.for([0, 1, 244, 245, 246, 600, 2000])('say the same of rows with %i columns that nobody needs', (count) => {
+    const further = Object.fromEntries(
+      Array.from({ length: count }, (_, i) => [`further${i}`, i % 100 === 99 ? 'a, b' : i]),
+    );
+    const records = goodRecords(3);
+    const content = toCsv([...records.map((fields) => ({ ...further, ...fields })), { ...further, ...records[0] }]);
+    expect(read(content).told).toEqual(read(toCsv([...records, records[0]!])).told);
   });
 
   test('say the same of texts of any length', () => {
