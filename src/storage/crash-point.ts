@@ -6,6 +6,8 @@
 
 /** Named by the effect that has just happened. */
 export const CRASH_POINTS = [
+  // A block that came in its turn stands in the day's part file; nothing says so yet.
+  'slice-placed',
   'slice-temporary',
   'slice-renamed',
   'slice-recorded',

@@ -8,15 +8,25 @@ import { stringify } from 'csv-stringify/sync';
 import { PipelineError } from '../../core/errors.ts';
 import type { ArtifactFormat } from '../../core/product.ts';
 import type { SliceFile } from './slice-file.ts';
+import type { SliceInHand } from './turns.ts';
 
 const PIECE_BYTES = 1 << 20;
+/** Of a block in memory so much is hashed at once: three milliseconds without another turn of the event loop. */
+const HASHED_BYTES = 4 << 20;
 /** Rows that are written at once when a slice's columns differ from the day's. */
 const ROWS_AT_ONCE = 500;
 /** How rows are written everywhere. */
 export const CSV_NOTATION = { record_delimiter: '\r\n', quoted_match: /[\r\n]/ };
 
-/** Finished slices with records, ascending; they may come while the first ones are being written. */
-export type SliceFiles = Iterable<SliceFile> | AsyncIterable<SliceFile>;
+/** Slices with records, ascending; they may come while the first ones are being written. */
+export type SliceBodies = Iterable<SliceFile> | AsyncIterable<SliceFile | SliceInHand>;
+
+/** A file that is written at places of its own choice, in which finished slices may stand already. */
+export interface PartFile {
+  readonly path: string;
+  /** Whether a finished slice has a byte there. */
+  readonly isTaken: (start: number, end: number) => boolean;
+}
 
 export interface BodyDigest {
   readonly sizeBytes: number;
@@ -27,49 +37,69 @@ export interface BodyDigest {
 /** A slice has a column that the header, already written, does not have. */
 export class HeaderTooNarrow extends Error {}
 
+/** A finished slice stands in the file where something else belongs. */
+export class PlaceTaken extends Error {}
+
 /**
- * Writes the whole body to an empty file.
+ * Writes the whole body to a file, from its first byte.
  *
  * @param columns - of the header (CSV)
- * @throws HeaderTooNarrow; PipelineError `checksum_mismatch` when a slice file is not as long as it says; the signal's reason
+ * @param part - set when slices may stand in the file already: those that stand at their place are left as they are
+ * @throws HeaderTooNarrow; PlaceTaken; PipelineError `checksum_mismatch` when a slice file is not as long as it says; the signal's reason
  */
 export async function writeBody(
   file: FileHandle,
   format: ArtifactFormat,
-  slices: SliceFiles,
+  slices: SliceBodies,
   columns: readonly string[],
   signal: AbortSignal | undefined,
+  part?: PartFile,
 ): Promise<BodyDigest> {
-  const writer = new HashingWriter(file, signal);
+  const writer = new HashingWriter(file, signal, part);
   if (format === 'csv') await writeCsv(writer, slices, columns);
   else await writeJson(writer, slices);
   return writer.digest();
 }
 
-async function writeCsv(writer: HashingWriter, slices: SliceFiles, columns: readonly string[]): Promise<void> {
+async function writeCsv(writer: HashingWriter, slices: SliceBodies, columns: readonly string[]): Promise<void> {
   const known = new Set(columns);
   await writer.write(stringify([[...columns]], CSV_NOTATION));
   for await (const slice of slices) {
-    if (sameColumns(slice.header.columns, columns)) await copyBlock(writer, slice);
+    if (sameColumns(slice.header.columns, columns)) await writeBlock(writer, slice);
+    else if ('block' in slice) throw new HeaderTooNarrow();
     else if (slice.header.columns.every((column) => known.has(column))) await remapBlock(writer, slice, columns);
     else throw new HeaderTooNarrow();
   }
 }
 
-async function writeJson(writer: HashingWriter, slices: SliceFiles): Promise<void> {
+async function writeJson(writer: HashingWriter, slices: SliceBodies): Promise<void> {
   let separator = '[\n';
   for await (const slice of slices) {
     await writer.write(separator);
-    await copyBlock(writer, slice);
+    await writeBlock(writer, slice);
     separator = ',\n';
   }
   await writer.write('\n]');
+}
+
+async function writeBlock(writer: HashingWriter, slice: SliceFile | SliceInHand): Promise<void> {
+  if (!('block' in slice)) {
+    await copyBlock(writer, slice);
+    return;
+  }
+  const { block, placed } = slice;
+  const start = writer.position;
+  for (let from = 0; from < block.length; from += HASHED_BYTES) {
+    await writer.write(block.subarray(from, from + HASHED_BYTES));
+  }
+  placed(start);
 }
 
 async function copyBlock(
   writer: HashingWriter,
   { path, blockStart, isPart = false, header }: SliceFile,
 ): Promise<void> {
+  const isInPlace = writer.isInPlace(path, blockStart);
   const source = await open(path, 'r');
   let bytes = 0;
   try {
@@ -77,7 +107,9 @@ async function copyBlock(
       const most = isPart ? Math.min(PIECE_BYTES, header.blockBytes - bytes) : PIECE_BYTES;
       const { bytesRead } = await source.read(writer.piece, 0, most, blockStart + bytes);
       if (bytesRead === 0) break;
-      await writer.write(writer.piece.subarray(0, bytesRead));
+      const piece = writer.piece.subarray(0, bytesRead);
+      if (isInPlace) writer.pass(piece);
+      else await writer.write(piece);
       bytes += bytesRead;
     }
   } finally {
@@ -115,7 +147,7 @@ async function remapBlock(
   if (count !== header.counts.records) throw changed(path, `${header.counts.records} records`, `${count}`);
 }
 
-function sameColumns(a: readonly string[], b: readonly string[]): boolean {
+export function sameColumns(a: readonly string[], b: readonly string[]): boolean {
   return a.length === b.length && a.every((column, index) => column === b[index]);
 }
 
@@ -134,28 +166,56 @@ function changed(path: string, expected: string, found: string): PipelineError {
 class HashingWriter {
   /** For the caller's use between two writes: one buffer for a whole day. */
   readonly piece = Buffer.allocUnsafeSlow(PIECE_BYTES);
+  /** Of the next byte. */
+  position = 0;
   readonly #file: FileHandle;
   readonly #signal: AbortSignal | undefined;
+  readonly #part: PartFile | undefined;
   readonly #hash = createHash('sha256');
-  #sizeBytes = 0;
 
-  constructor(file: FileHandle, signal: AbortSignal | undefined) {
+  constructor(file: FileHandle, signal: AbortSignal | undefined, part: PartFile | undefined) {
     this.#file = file;
     this.#signal = signal;
+    this.#part = part;
   }
 
+  /** Whether a block stands in this file already, where it belongs. */
+  isInPlace(path: string, start: number): boolean {
+    return path === this.#part?.path && start === this.position;
+  }
+
+  /** @throws PlaceTaken before anything is written */
   async write(piece: string | Uint8Array): Promise<void> {
-    this.#signal?.throwIfAborted();
     const bytes = typeof piece === 'string' ? Buffer.from(piece, 'utf8') : piece;
+    const start = this.position;
+    if (this.#part?.isTaken(start, start + bytes.length)) throw new PlaceTaken();
+    this.#signal?.throwIfAborted();
+    const writing = this.#writeAt(bytes, start);
+    // Meanwhile.
+    this.#take(bytes);
+    await writing;
+  }
+
+  /** Goes on behind bytes that stand there already. */
+  pass(bytes: Uint8Array): void {
+    this.#signal?.throwIfAborted();
+    this.#take(bytes);
+  }
+
+  #take(bytes: Uint8Array): void {
     this.#hash.update(bytes);
-    this.#sizeBytes += bytes.length;
-    // A write may take less than it was given.
+    this.position += bytes.length;
+  }
+
+  /** A write may take less than it was given. */
+  async #writeAt(bytes: Uint8Array, start: number): Promise<void> {
     for (let written = 0; written < bytes.length;) {
-      written += (await this.#file.write(bytes, written)).bytesWritten;
+      const { bytesWritten } = await this.#file.write(bytes, written, bytes.length - written, start + written);
+      written += bytesWritten;
     }
   }
 
   digest(): BodyDigest {
-    return { sizeBytes: this.#sizeBytes, sha256: this.#hash.digest('hex') };
+    return { sizeBytes: this.position, sha256: this.#hash.digest('hex') };
   }
 }

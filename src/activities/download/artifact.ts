@@ -1,18 +1,20 @@
 /** The day's file: put together from slice files in order of time (UDL-26…30), or found intact from an earlier run. */
-import { stat } from 'node:fs/promises';
+import { mkdir, rm, stat } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { PipelineError } from '../../core/errors.ts';
 import type { ArtifactFormat } from '../../core/product.ts';
-import { writeAtomically } from '../../storage/atomic-file.ts';
+import { publishFile, writeAtomically } from '../../storage/atomic-file.ts';
 import { backupFile } from '../../storage/backup.ts';
 import { crashPoint } from '../../storage/crash-point.ts';
 import { fileDigest } from '../../storage/file-digest.ts';
 import { readManifest } from '../../storage/manifest.ts';
 import type { DownloadManifest } from '../../storage/manifest.ts';
-import { HeaderTooNarrow, writeBody } from './artifact-body.ts';
-import type { BodyDigest } from './artifact-body.ts';
+import { HeaderTooNarrow, PlaceTaken, writeBody } from './artifact-body.ts';
+import type { BodyDigest, PartFile } from './artifact-body.ts';
+import { linkBeside, openPart } from './day-part.ts';
 import type { SliceFile } from './slice-file.ts';
+import type { SliceInHand } from './turns.ts';
 import type { DownloadLog, DownloadRequest } from './types.ts';
 
 /** Where an artifact goes, and who hears of a file that stood there. */
@@ -62,54 +64,105 @@ export function assembleArtifact(
 }
 
 /**
- * Writes the artifact atomically while slices are still being fetched, each as soon as all before it are there. The bytes are
- * those of `assembleArtifact`. A header cannot grow once it stands in the file: it is that of the first slice.
+ * Writes what is to be the artifact while slices are still being fetched, each as soon as all before it are there: into the part
+ * file, which stays when this does not come to its end. The bytes are those of `assembleArtifact`. A header cannot grow once it
+ * stands in the file: it is that of the first slice.
  *
- * @param slices - non-empty slices, ascending; what it throws ends the assembly, and no file stays
- * @returns null when no slice came, or one with a column that the first one lacks: then no file was written
+ * @param slices - with records, ascending; what it throws ends the assembly
+ * @returns what stands in the part file, for `publishPart`; null when the artifact is to be put together from finished slices: no
+ *   slice came, or one with a column that the first one lacks, or what stands in the part file does not allow it
  */
 export async function assembleMeanwhile(
-  place: ArtifactPlace,
+  part: PartFile,
   format: ArtifactFormat,
-  slices: AsyncGenerator<SliceFile, void>,
+  slices: AsyncGenerator<SliceFile | SliceInHand, void>,
   signal: AbortSignal,
 ): Promise<BodyDigest | null> {
-  const first = await slices.next();
-  if (first.done === true) return null;
-  const { columns } = first.value.header;
   try {
-    return await writeArtifact(place, (file) =>
-      writeBody(file, format, startingWith(first.value, slices), columns, signal),
-    );
+    const first = await slices.next();
+    if (first.done === true) return null;
+    const { columns } = first.value.header;
+    const all = startingWith(first.value, slices);
+    return await writePart(part, (file) => writeBody(file, format, all, columns, signal, part));
   } catch (error) {
-    if (error instanceof HeaderTooNarrow) return null;
+    if (error instanceof HeaderTooNarrow || error instanceof PlaceTaken) return null;
     throw error;
+  } finally {
+    await slices.return();
   }
 }
 
-/** Another file at the path, a damaged artifact too, is kept before the new one takes its name (SAFE-11). */
+/** @returns null when nothing may be written to the part file */
+async function writePart(
+  { path }: PartFile,
+  fill: (file: FileHandle) => Promise<BodyDigest>,
+): Promise<BodyDigest | null> {
+  const file = await openPart(path);
+  if (!file) return null;
+  try {
+    const digest = await fill(file);
+    // What an earlier pass wrote behind the end.
+    await file.truncate(digest.sizeBytes);
+    await file.sync();
+    return digest;
+  } finally {
+    await file.close();
+  }
+}
+
+/**
+ * Makes the part file the artifact, atomically; the slices in it keep it as theirs until they are discarded.
+ *
+ * @returns null where the file system has no second names: then the artifact is to be put together from finished slices
+ */
+export async function publishPart(
+  place: ArtifactPlace,
+  part: PartFile,
+  digest: BodyDigest,
+): Promise<BodyDigest | null> {
+  await mkdir(dirname(place.path), { recursive: true });
+  const temporary = await linkBeside(part.path, place.path);
+  if (temporary === null) return null;
+  try {
+    await makeWay(place, digest);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    if (error instanceof AlreadyThere) return digest;
+    throw error;
+  }
+  await publishFile(temporary, place.path);
+  return digest;
+}
+
 async function writeArtifact(
-  { path, log }: ArtifactPlace,
+  place: ArtifactPlace,
   fill: (file: FileHandle) => Promise<BodyDigest>,
 ): Promise<BodyDigest> {
   try {
-    return await writeAtomically(path, (file) => fillUnlessSame(file));
+    return await writeAtomically(place.path, async (file) => {
+      const digest = await fill(file);
+      await makeWay(place, digest);
+      return digest;
+    });
   } catch (error) {
     if (error instanceof AlreadyThere) return error.digest;
     throw error;
   }
+}
 
-  async function fillUnlessSame(file: FileHandle): Promise<BodyDigest> {
-    const digest = await fill(file);
-    // The same content stays as it is, with its time.
-    if (await holds(path, digest)) throw new AlreadyThere(digest);
-    if (await isFile(path)) {
-      const backup = await backupFile(path, join(dirname(path), '_backup'));
-      log?.warn({ path, backup }, 'another file stood where the download goes; it is kept');
-    }
-    crashPoint('download-temporary');
-    return digest;
+/**
+ * To be called when the new file is complete under a hidden name. Another file at the path, a damaged artifact too, is kept before
+ * the new one takes its name (SAFE-11).
+ *
+ * @throws AlreadyThere when the same content stands there: it stays as it is, with its time
+ */
+async function makeWay({ path, log }: ArtifactPlace, digest: BodyDigest): Promise<void> {
+  if (await holds(path, digest)) throw new AlreadyThere(digest);
+  if (await isFile(path)) {
+    const backup = await backupFile(path, join(dirname(path), '_backup'));
+    log?.warn({ path, backup }, 'another file stood where the download goes; it is kept');
   }
+  crashPoint('download-temporary');
 }
 
 class AlreadyThere extends Error {
@@ -131,7 +184,7 @@ async function isFile(path: string): Promise<boolean> {
   return (await stat(path).catch(() => null))?.isFile() === true;
 }
 
-async function* startingWith(first: SliceFile, rest: AsyncIterable<SliceFile>): AsyncGenerator<SliceFile, void> {
+async function* startingWith<T>(first: T, rest: AsyncIterable<T>): AsyncGenerator<T, void> {
   yield first;
   yield* rest;
 }

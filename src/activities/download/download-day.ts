@@ -13,7 +13,7 @@ import { crashPoint } from '../../storage/crash-point.ts';
 import { writeManifest } from '../../storage/manifest.ts';
 import type { DownloadManifest } from '../../storage/manifest.ts';
 import type { BodyDigest } from './artifact-body.ts';
-import { assembleArtifact, assembleMeanwhile, findIntactArtifact, unionOfColumns } from './artifact.ts';
+import { assembleArtifact, assembleMeanwhile, findIntactArtifact, publishPart, unionOfColumns } from './artifact.ts';
 import { runPass, storageError } from './pass.ts';
 import type { PassResult } from './pass.ts';
 import { interval } from './slice-file.ts';
@@ -175,12 +175,13 @@ async function complete(
   if (store.missing.length === 0) return null;
   const giveUp = new AbortController();
   const signal = hooks.signal ? AbortSignal.any([hooks.signal, giveUp.signal]) : giveUp.signal;
-  const assembling = assembleMeanwhile({ path, log: deps.log }, product.format, store.inOrder(signal), signal);
+  const assembling = assembleMeanwhile(store.part, product.format, store.inOrder(signal), signal);
   // A failed pass is told by the pass; what else went wrong is told when it is awaited.
   assembling.catch(() => undefined);
   try {
     await askForMissing(deps, product, store, hooks, sent);
-    return await assembling;
+    const digest = await assembling;
+    return digest && (await publishPart({ path, log: deps.log }, store.part, digest));
   } catch (error) {
     giveUp.abort(error);
     await assembling.catch(() => undefined);

@@ -59,6 +59,8 @@ class Pass implements PassResult {
   /** In a row, of all days, when a slice was last taken. */
   #failedPasses: number;
   #isOver = false;
+  /** Slices that wait for one before them while others are asked for. */
+  readonly #early: Promise<void>[] = [];
   /** Ends waiting at the gate when the pass is stopped; requests under way are finished and kept. */
   readonly #waiting = new AbortController();
 
@@ -81,6 +83,8 @@ class Pass implements PassResult {
       const runners = Math.min(this.#deps.gate.config.maxConcurrentRequests, this.#queue.length);
       await Promise.all(Array.from({ length: runners }, () => this.#runner()));
     } finally {
+      this.#store.endWaiting();
+      await Promise.all(this.#early);
       this.#signal?.removeEventListener('abort', cancel);
     }
   }
@@ -162,12 +166,20 @@ class Pass implements PassResult {
     });
     if (answer.kind === 'failed') await this.#failed(slice, answer, asked);
     else if (answer.kind !== 'cancelled') {
-      await this.#store.put(slice, answer).catch((error: unknown) => {
-        throw storageError(error);
-      });
-      if (answer.kind === 'data') this.#deps.source.recycle(answer.block);
-      this.#hooks.onSlice();
+      const { isEarly, kept } = this.#store.keep(slice, answer);
+      const ended = this.#ended(answer, kept);
+      if (isEarly) this.#early.push(ended.catch((error: unknown) => this.#stop(error)));
+      else await ended;
     }
+  }
+
+  /** @throws PipelineError `disk_full` */
+  async #ended(answer: SliceAnswer, kept: Promise<unknown>): Promise<void> {
+    await kept.catch((error: unknown) => {
+      throw storageError(error);
+    });
+    if (answer.kind === 'data') this.#deps.source.recycle(answer.block);
+    this.#hooks.onSlice();
   }
 
   #exchange(slice: Slice, permit?: Permit): Promise<SliceAnswer> {
@@ -220,7 +232,7 @@ export function storageError(error: unknown): unknown {
   const code = errorCode(error);
   if (isPipelineError(error) || (code !== 'ENOSPC' && code !== 'EDQUOT')) return error;
   return new PipelineError('disk_full', `The download cannot be written: ${explainFsError(error)}.`, {
-    hint: 'Free some space (a full day needs about 1.2 GB while it is put together), then resume the run: finished slices are kept.',
+    hint: 'Free some space (a full day needs about 0.6 GB while it is fetched, and twice that after failures), then resume the run: finished slices are kept.',
     cause: error,
   });
 }

@@ -19,9 +19,9 @@ import { assembleArtifact, findIntactArtifact, unionOfColumns } from './artifact
 import { locateSlices } from './locate-slices.ts';
 import { rangeOf } from './reconcile.ts';
 import type { KnownSlice } from './reconcile.ts';
-import { writeSliceFile } from './slice-file.ts';
+import { sliceHeader, writeSliceFile } from './slice-file.ts';
 import type { SliceFile } from './slice-file.ts';
-import { rowOfSlice, sliceFolder, sliceHeader } from './slice-store.ts';
+import { rowOfSlice, sliceFolder } from './slice-store.ts';
 import { SourceQuestions } from './source-questions.ts';
 import type { DownloadDependencies, DownloadHooks, DownloadOutcome, DownloadRequest } from './types.ts';
 import { verify } from './verify.ts';

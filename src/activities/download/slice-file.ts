@@ -4,18 +4,28 @@
  *     {"version":1,"product":…,"day":…,"startMs":…,"endMs":…,…,"blockBytes":…,"sha256":…}⏎
  *     block: CSV rows without a header, or JSON records
  *
+ * With `"partStart":…` in the first line nothing follows: the block stands in the day's part file, at that byte.
+ *
  * Written under a temporary name and renamed, but not synced: a file that a power cut tore has another hash and is fetched
  * again, which costs one request and saves hundreds of syncs a day.
  */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { open, rename, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { ProductSlug } from '../../core/product.ts';
 import type { RecordCounts } from '../../core/records/counts.ts';
+import type { Slice } from '../../core/slices.ts';
 import type { Day } from '../../core/time/day.ts';
+import type { SliceAnswer } from '../../sources/udl/index.ts';
 import { temporaryName } from '../../storage/atomic-file.ts';
 import { crashPoint } from '../../storage/crash-point.ts';
+import { errorCode } from '../../storage/folders.ts';
+import { partPath } from './day-part.ts';
+import type { DownloadRequest } from './types.ts';
+
+/** What a slice is made of. */
+export type Answered = Exclude<SliceAnswer, { kind: 'failed' | 'cancelled' }>;
 
 export interface SliceHeader {
   readonly version: 1;
@@ -36,10 +46,13 @@ export interface SliceHeader {
   readonly blockBytes: number;
   /** Of the block, lower-case hexadecimal. */
   readonly sha256: string;
+  /** Where the block begins in the day's part file; absent when it follows in this one. */
+  readonly partStart?: number;
 }
 
-/** A slice file that has been written or verified. */
+/** A slice that has been written or verified. */
 export interface SliceFile {
+  /** The file that holds the block. */
   readonly path: string;
   /** Where the block begins. */
   readonly blockStart: number;
@@ -48,9 +61,36 @@ export interface SliceFile {
   readonly header: SliceHeader;
 }
 
+/** The first line of a finished slice's file. */
+export function sliceHeader(
+  { product, day }: Pick<DownloadRequest, 'product' | 'day'>,
+  { startMs, endMs }: Slice,
+  answer: Answered,
+  fetchedAt = new Date().toISOString(),
+): SliceHeader {
+  const data = answer.kind === 'data' ? answer : null;
+  return {
+    version: 1,
+    product,
+    day,
+    startMs,
+    endMs,
+    columns: data?.columns ?? [],
+    counts: data?.counts ?? { records: 0, distinctReadings: 0, recordsPerSensor: {} },
+    outside: data?.outside ?? 0,
+    httpStatus: answer.httpStatus,
+    bodyBytes: answer.bodyBytes,
+    seconds: answer.seconds,
+    fetchedAt,
+    blockBytes: data?.block.length ?? 0,
+    sha256: data?.sha256 ?? SHA256_OF_NOTHING,
+  };
+}
+
 /** First lines are about 2 kB (32 sensors, 25 columns); anything longer is no slice file. */
 const LONGEST_HEADER = 1 << 20;
 const LINE_FEED = 0x0a;
+const SHA256_OF_NOTHING = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
 
 /** `20260101T000000000-20260101T000500000.slice` */
 export function sliceFileName({ startMs, endMs }: { readonly startMs: number; readonly endMs: number }): string {
@@ -58,7 +98,11 @@ export function sliceFileName({ startMs, endMs }: { readonly startMs: number; re
   return `${start}-${end}.slice`;
 }
 
-/** Writes a slice into `folder`, which must exist. Replaces a file of the same interval. */
+/**
+ * Writes a slice into `folder`, which must exist. Replaces a file of the same interval.
+ *
+ * @param block - empty when it stands in the part file
+ */
 export async function writeSliceFile(folder: string, header: SliceHeader, block: Uint8Array): Promise<SliceFile> {
   const path = join(folder, sliceFileName(header));
   const line = Buffer.from(`${JSON.stringify(header)}\n`, 'utf8');
@@ -77,36 +121,64 @@ export async function writeSliceFile(folder: string, header: SliceHeader, block:
     await rm(temporary, { force: true });
     throw error;
   }
-  return { path, blockStart: line.length, header };
+  return located(path, line.length, header);
 }
 
-/** Reads a slice file and checks its block against its hash. @returns null when it is no intact slice file */
+function located(path: string, lineBytes: number, header: SliceHeader): SliceFile {
+  const { partStart } = header;
+  if (partStart === undefined) return { path, blockStart: lineBytes, header };
+  return { path: partPath(dirname(path)), blockStart: partStart, isPart: true, header };
+}
+
+/** Reads a slice file and checks its block, wherever it stands, against its hash. @returns null when it is no intact slice */
 export async function readSliceFile(path: string): Promise<SliceFile | null> {
   const found = await readHeader(path);
   if (!found) return null;
-  const hash = createHash('sha256');
-  let bytes = 0;
-  for await (const chunk of createReadStream(path, {
-    start: found.blockStart,
-    highWaterMark: 1 << 20,
-  }) as AsyncIterable<Buffer>) {
-    hash.update(chunk);
-    bytes += chunk.length;
-  }
-  const { blockBytes, sha256 } = found.header;
-  return bytes === blockBytes && hash.digest('hex') === sha256 ? found : null;
+  const { header, lineBytes, sizeBytes } = found;
+  const slice = located(path, lineBytes, header);
+  const { blockBytes, sha256, partStart = 0 } = header;
+  const isWhole = sizeBytes === lineBytes + (slice.isPart ? 0 : blockBytes);
+  if (!isWhole || !Number.isSafeInteger(partStart) || partStart < 0) return null;
+  return (await hashOf(slice)) === sha256 ? slice : null;
 }
 
-async function readHeader(path: string): Promise<SliceFile | null> {
+/** @returns null when the file does not reach to the block's end, or is not there */
+async function hashOf({ path, blockStart, header: { blockBytes } }: SliceFile): Promise<string | null> {
+  const hash = createHash('sha256');
+  if (blockBytes === 0) return hash.digest('hex');
+  const range = { start: blockStart, end: blockStart + blockBytes - 1, highWaterMark: 1 << 20 };
+  let bytes = 0;
+  try {
+    for await (const chunk of createReadStream(path, range) as AsyncIterable<Buffer>) {
+      hash.update(chunk);
+      bytes += chunk.length;
+    }
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return null;
+    throw error;
+  }
+  return bytes === blockBytes ? hash.digest('hex') : null;
+}
+
+interface FoundHeader {
+  readonly header: SliceHeader;
+  /** Of the first line, its end included. */
+  readonly lineBytes: number;
+  /** Of the whole file. */
+  readonly sizeBytes: number;
+}
+
+async function readHeader(path: string): Promise<FoundHeader | null> {
   const file = await open(path, 'r');
   try {
+    const { size: sizeBytes } = await file.stat();
     let start = Buffer.alloc(0);
     for (let size = 8 << 10; size <= LONGEST_HEADER; size *= 2) {
       const { bytesRead, buffer } = await file.read(Buffer.alloc(size), 0, size, 0);
       start = buffer.subarray(0, bytesRead);
       const end = start.indexOf(LINE_FEED);
       if (end >= 0)
-        return { path, blockStart: end + 1, header: JSON.parse(start.toString('utf8', 0, end)) as SliceHeader };
+        return { header: JSON.parse(start.toString('utf8', 0, end)) as SliceHeader, lineBytes: end + 1, sizeBytes };
       if (bytesRead < size) return null;
     }
     return null;

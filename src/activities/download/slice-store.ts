@@ -1,6 +1,7 @@
 /** The slices of one day: what is done on disk, what failed in the ledger, both kept in step. */
 import { mkdir, readdir, rm, rmdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { parseProductSlug } from '../../core/product.ts';
 import type { ProductSlug } from '../../core/product.ts';
 import type { Slice } from '../../core/slices.ts';
 import type { Day } from '../../core/time/day.ts';
@@ -9,10 +10,14 @@ import type { SliceRow } from '../../ledger/ledger.ts';
 import type { SliceAnswer, SliceFailure } from '../../sources/udl/index.ts';
 import type { SliceMode } from '../../core/backfill/types.ts';
 import { crashPoint } from '../../storage/crash-point.ts';
+import type { PartFile } from './artifact-body.ts';
+import { PART_NAME, partPath } from './day-part.ts';
 import { isKeptBody, keepBody, keptBodies } from './kept-body.ts';
 import type { KnownSlice } from './reconcile.ts';
-import { keepRejected, readSliceFile, sliceFileName, writeSliceFile } from './slice-file.ts';
-import type { SliceFile, SliceHeader } from './slice-file.ts';
+import { keepRejected, readSliceFile, sliceFileName, sliceHeader, writeSliceFile } from './slice-file.ts';
+import type { Answered, SliceFile, SliceHeader } from './slice-file.ts';
+import { Turns } from './turns.ts';
+import type { Offer, SliceInHand } from './turns.ts';
 import type { DownloadDependencies, DownloadRequest } from './types.ts';
 
 /** Of an answer that is no data so much is kept for people. */
@@ -24,7 +29,6 @@ export const MOST_SLICE_FAILURES = 6;
 /** An empty answer is no lasting truth, data may arrive late: an older one is asked for again. So is any answer for late data. */
 const STAYS_MS = 24 * 3_600_000;
 
-type Answered = Exclude<SliceAnswer, { kind: 'failed' | 'cancelled' }>;
 type Failed = Extract<SliceAnswer, { kind: 'failed' }>;
 
 /** Folder of a day's slice files. */
@@ -72,9 +76,7 @@ export class SliceStore {
   readonly #unread = new Set<number>();
   #records = 0;
   #bytes = 0;
-  #hasNewFailure = false;
-  /** Settles when a slice was finished or has failed. */
-  #change = Promise.withResolvers<void>();
+  readonly #turns: Turns;
 
   /** Takes over what is intact on disk; everything else of the day's folder is removed. */
   static async open(deps: SliceDependencies, request: DownloadRequest, slices: readonly Slice[]): Promise<SliceStore> {
@@ -96,6 +98,7 @@ export class SliceStore {
     this.#day = day;
     this.#folder = sliceFolder(deps.folders, product, day);
     this.#slices = slices;
+    this.#turns = new Turns(slices, parseProductSlug(product).format, this.#done);
   }
 
   /** All slices of the day with what is kept of them, ascending. Only once nothing is missing. */
@@ -157,29 +160,19 @@ export class SliceStore {
     return this.#slices.flatMap(({ startMs }) => this.#done.get(startMs) ?? []);
   }
 
-  /**
-   * Slices with records, ascending, each as soon as it and all before it are finished.
-   *
-   * @throws the signal's reason; Error once a slice has failed, because the day will not be complete after this pass
-   */
-  async *inOrder(signal: AbortSignal): AsyncGenerator<SliceFile, void> {
-    const aborted = Promise.withResolvers<never>();
-    aborted.promise.catch(() => undefined);
-    const abort = (): void => aborted.reject(signal.reason);
-    signal.addEventListener('abort', abort, { once: true });
-    try {
-      for (const { startMs } of this.#slices) {
-        while (!this.#done.has(startMs)) {
-          signal.throwIfAborted();
-          if (this.#hasNewFailure) throw new Error('a slice has failed');
-          await Promise.race([this.#change.promise, aborted.promise]);
-        }
-        const file = this.#done.get(startMs)!;
-        if (file.header.counts.records > 0) yield file;
-      }
-    } finally {
-      signal.removeEventListener('abort', abort);
-    }
+  /** Slices with records, ascending, each as soon as it is there. @throws the signal's reason */
+  inOrder(signal: AbortSignal): AsyncGenerator<SliceFile | SliceInHand, void> {
+    return this.#turns.inOrder(signal);
+  }
+
+  /** The day's file in the making, and where finished slices stand in it. */
+  get part(): PartFile {
+    const path = partPath(this.#folder);
+    const isTaken = (start: number, end: number): boolean =>
+      [...this.#done.values()].some(
+        (file) => file.path === path && file.blockStart < end && start < file.blockStart + file.header.blockBytes,
+      );
+    return { path, isTaken };
   }
 
   get progress(): { slicesDone: number; slicesTotal: number; records: number; bytes: number } {
@@ -192,22 +185,48 @@ export class SliceStore {
   }
 
   /**
-   * Keeps a finished slice, in place of a former one: file first, then the ledger's row.
+   * Keeps a finished slice, in place of a former one: block and header on disk first, then the ledger's row.
    *
    * @param fetchedAt - ISO 8601 UTC; now by default
    */
   async put(slice: Slice, answer: Answered, fetchedAt?: string): Promise<KnownSlice> {
-    const data = answer.kind === 'data' ? answer : null;
+    return await this.keep(slice, answer, fetchedAt).kept;
+  }
+
+  /**
+   * As `put`, where the caller need not wait for an answer that comes before its turn.
+   *
+   * @returns `isEarly`: the slice is kept once others are there, or `endWaiting` says that they will not be
+   */
+  keep(slice: Slice, answer: Answered, fetchedAt?: string): { isEarly: boolean; kept: Promise<KnownSlice> } {
     const header = sliceHeader({ product: this.#product, day: this.#day }, slice, answer, fetchedAt);
-    const file = await writeSliceFile(this.#folder, header, data?.block ?? new Uint8Array());
+    const block = answer.kind === 'data' ? answer.block : NOTHING;
+    const offer = this.#turns.offer(header, block);
+    return { isEarly: offer?.isEarly ?? false, kept: this.#keep(slice, header, block, offer) };
+  }
+
+  async #keep(slice: Slice, header: SliceHeader, block: Uint8Array, offer: Offer | null): Promise<KnownSlice> {
+    const partStart = offer && (await offer.place);
+    let file: SliceFile;
+    if (partStart === null) file = await writeSliceFile(this.#folder, header, block);
+    else {
+      crashPoint('slice-placed');
+      file = await writeSliceFile(this.#folder, { ...header, partStart }, NOTHING);
+    }
     await this.#ledger.putSlice(this.#doneRow(header));
     crashPoint('slice-recorded');
     this.#take(file);
     return { slice, records: header.counts.records, outside: header.outside };
   }
 
+  /** No more answers will come: those that wait for one are kept by themselves. */
+  endWaiting(): void {
+    this.#turns.endWaiting();
+  }
+
   /** Remembers a request that brought nothing, a pause that was asked for included. */
   async noteFailure(slice: Slice, { failure, httpStatus, seconds }: Failed, host: string): Promise<void> {
+    this.#turns.isLate(slice.startMs);
     await this.#ledger.putRequestFailure({
       product: this.#product,
       day: this.#day,
@@ -232,8 +251,6 @@ export class SliceStore {
     const failures = (this.#failures.get(slice.startMs) ?? 0) + 1;
     this.#failures.set(slice.startMs, failures);
     this.#failedBefore.add(slice.startMs);
-    this.#hasNewFailure = true;
-    this.#tellChange();
     const note = await this.#keepBody(slice, asked, failure, httpStatus, failures);
     await this.#ledger.putSlice({
       product: this.#product,
@@ -280,6 +297,7 @@ export class SliceStore {
   async #load(freshRun: boolean): Promise<void> {
     const rows = new Map((await this.#ledger.slices(this.#product, this.#day)).map((row) => [row.startMs, row]));
     for (const { startMs, status } of rows.values()) if (status === 'failed') this.#failedBefore.add(startMs);
+    for (const startMs of this.#failedBefore) this.#turns.isLate(startMs);
     // A slice at its limit ended the run before, or the source as a whole failed: it begins anew.
     const isSpent = [...rows.values()].some((row) => row.status === 'failed' && row.failures >= MOST_SLICE_FAILURES);
     if (freshRun || (isSpent && !this.#offline)) {
@@ -299,6 +317,8 @@ export class SliceStore {
       const row = rows.get(slice.startMs);
       if (row?.sha256 !== file.header.sha256) await this.#ledger.putSlice(this.#doneRow(file.header));
     }
+    const { path } = this.part;
+    if (this.files.some((file) => file.path === path)) names.delete(PART_NAME);
     // Torn files, leftovers of a kill, slices of another mode.
     const leftovers = [...names].filter((name) => !name.endsWith('.rejected') && !isKeptBody(name));
     await Promise.all(leftovers.map((name) => rm(join(this.#folder, name), { force: true })));
@@ -323,43 +343,12 @@ export class SliceStore {
     this.#done.set(file.header.startMs, file);
     this.#records += file.header.counts.records;
     this.#bytes += file.header.bodyBytes;
-    this.#tellChange();
-  }
-
-  #tellChange(): void {
-    this.#change.resolve();
-    this.#change = Promise.withResolvers();
+    this.#turns.finished(file.header.startMs);
   }
 
   #doneRow(header: SliceHeader): SliceRow {
     return rowOfSlice(header, this.#failures.get(header.startMs) ?? 0);
   }
-}
-
-/** The first line of a finished slice's file. */
-export function sliceHeader(
-  { product, day }: Pick<DownloadRequest, 'product' | 'day'>,
-  { startMs, endMs }: Slice,
-  answer: Answered,
-  fetchedAt = new Date().toISOString(),
-): SliceHeader {
-  const data = answer.kind === 'data' ? answer : null;
-  return {
-    version: 1,
-    product,
-    day,
-    startMs,
-    endMs,
-    columns: data?.columns ?? [],
-    counts: data?.counts ?? { records: 0, distinctReadings: 0, recordsPerSensor: {} },
-    outside: data?.outside ?? 0,
-    httpStatus: answer.httpStatus,
-    bodyBytes: answer.bodyBytes,
-    seconds: answer.seconds,
-    fetchedAt,
-    blockBytes: data?.block.length ?? 0,
-    sha256: data?.sha256 ?? SHA256_OF_NOTHING,
-  };
 }
 
 /** The ledger's row of a finished slice. */
@@ -383,7 +372,7 @@ export function rowOfSlice(header: SliceHeader, failures: number): SliceRow {
   };
 }
 
-const SHA256_OF_NOTHING = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
+const NOTHING = new Uint8Array();
 /** `SliceRow.errorDetail` holds at most this many characters. */
 const LONGEST_DETAIL = 1_000;
 

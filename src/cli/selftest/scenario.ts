@@ -2,8 +2,9 @@
 import { CRASH_POINTS } from '../../storage/crash-point.ts';
 import type { ArmedCrashPoint, CrashPoint } from '../../storage/crash-point.ts';
 
-/** Of commands that take up what is there, and of builds without the folder. */
+/** Of commands that take up what is there, of builds without the folder, and what comes by as answers happen to follow each other. */
 const POINTS_OF_OTHERS: readonly CrashPoint[] = [
+  'slice-placed',
   'telemetry-imported',
   'recheck-renamed',
   'recheck-manifest',

@@ -71,11 +71,17 @@ test('so is a file of somebody else where a slice has a column that the first on
   expect(await readFile(path, 'utf8')).toContain('quality');
 });
 
-test('a damaged artifact of ours is kept with its manifest, then made again', async () => {
+test.for<[string, number, (damaged: Buffer) => Promise<void>]>([
+  ['in place of it', 0, (damaged) => rm(path).then(() => writeFile(path, damaged))],
+  // What the slices had of it is damaged with it.
+  ['in place', 4, ({ length }) => truncate(path, length)],
+])('a damaged artifact of ours (%s) is kept with its manifest, then made again', async ([, requests, damage]) => {
   const before = await downloadDay(deps, ONE);
-  await truncate(path, 100);
-  const damaged = await readFile(path);
-  expect(await downloadDay(deps, ONE)).toEqual({ ...before, requests: 0 });
+  const whole = await readFile(path);
+  const damaged = whole.subarray(0, 100);
+  await damage(damaged);
+  expect(await downloadDay(deps, ONE)).toEqual({ ...before, requests });
+  expect(await readFile(path)).toEqual(whole);
   const kept = await backups();
   expect(kept.map((each) => each.slice(each.lastIndexOf('/') + 1)).toSorted()).toEqual(
     [NAME, manifestPath(NAME)].toSorted(),

@@ -1,5 +1,5 @@
 import { readFile, readdir, truncate, utimes, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { downloadDay } from '../../../src/activities/download/index.ts';
 import type { DownloadDependencies, DownloadRequest } from '../../../src/activities/download/index.ts';
@@ -51,7 +51,8 @@ async function stopAfter(request: DownloadRequest, count: number): Promise<numbe
 
 async function sliceFiles({ product }: DownloadRequest): Promise<string[]> {
   const folder = join(folders.slices, product, DAY);
-  return (await readdir(folder)).map((name) => join(folder, name)).toSorted();
+  const names = (await readdir(folder)).filter((name) => name.endsWith('.slice'));
+  return names.map((name) => join(folder, name)).toSorted();
 }
 
 test('stopped in the middle: the next run asks only for what has no file, also without the ledger', async () => {
@@ -113,12 +114,18 @@ test.for<[string, (path: string) => Promise<void>]>([
 });
 
 test('leftovers of a kill and slices of the other mode are removed and never mixed in', async () => {
+  server.script = (response, request) => (request.startMs < START + 43_200_000 ? GOOD(response, request) : undefined);
   await stopAfter({ ...ONE, sliceMode: 'compat' }, 2);
+  server.script = GOOD;
   const folder = join(folders.slices, ONE.product, DAY);
   await writeFile(join(folder, '.20260101T000000000-20260101T060000000.slice.99-0badf00d.tmp'), 'half');
   server.seen.length = 0;
   const done = await downloadDay(deps, ONE);
   expect(done).toMatchObject({ outcome: 'done', requests: 4, counts: { records: 16 } });
+  expect((await readdir(folder)).toSorted()).toEqual([
+    ...(await sliceFiles(ONE)).map((path) => basename(path)),
+    'day.part',
+  ]);
   expect(await sliceFiles(ONE)).toHaveLength(4);
   expect(ledger.rows.size).toBe(4);
 });

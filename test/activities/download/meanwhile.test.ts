@@ -12,7 +12,6 @@ import type { DownloadDependencies, DownloadOutcome } from '../../../src/activit
 import { isPipelineError } from '../../../src/core/errors.ts';
 import type { ProductSlug } from '../../../src/core/product.ts';
 import type { UdlSource } from '../../../src/sources/udl/index.ts';
-import { removeLeftovers } from '../../../src/storage/atomic-file.ts';
 import { startScriptedServer } from '../../sources/udl/scripted-server.ts';
 import type { ScriptedServer, SeenRequest } from '../../sources/udl/scripted-server.ts';
 import {
@@ -33,7 +32,7 @@ const SLICES = [0, 1, 2, 3];
 const CSV: ProductSlug = 'reach-101/quicklook';
 const JSON_FILE: ProductSlug = 'reach-101/quicklook/json';
 const NAME = 'REACH-101_20260101T000000_20260102T000000.csv';
-const HIDDEN = /^\.REACH-101.*\.tmp$/;
+const MANIFEST = `.${NAME}.manifest`;
 const PATIENCE = { timeout: 20_000 };
 const CHILD = fileURLToPath(new URL('./download-process.ts', import.meta.url));
 
@@ -140,16 +139,15 @@ function holdLast(release: Promise<void>): ScriptedServer['script'] {
   };
 }
 
-async function hiddenFile(): Promise<string | undefined> {
-  return (await readdir(folders.downloads)).find((name) => HIDDEN.test(name));
+/** The day's file in the making, among the slices. */
+function partFile(): string {
+  return join(folders.slices, CSV, DAY, 'day.part');
 }
 
-/** Waits until header and three slices stand in the hidden file. */
+/** Waits until header and three slices stand in the part file. */
 async function threeSlicesAssembled(whole: Buffer): Promise<void> {
   const expected = whole.length - bytesOfLastSlice(whole);
-  await expect
-    .poll(async () => (await stat(join(folders.downloads, (await hiddenFile()) ?? '.'))).size, PATIENCE)
-    .toBe(expected);
+  await expect.poll(async () => (await stat(partFile()).catch(() => null))?.size, PATIENCE).toBe(expected);
 }
 
 /** The last four records are the last slice's. */
@@ -168,7 +166,7 @@ async function wholeDay(): Promise<Buffer> {
 const ONE = { product: CSV, day: DAY, sliceMode: 'half-open' } as const;
 
 describe('SAFE-5: assembly beside the download', () => {
-  test('finished slices are in a hidden file while the last one is under way; the artifact appears with it', async () => {
+  test('finished slices stand in the part file while the last one is under way; the artifact appears with it', async () => {
     const whole = await wholeDay();
     const release = Promise.withResolvers<void>();
     server.script = holdLast(release.promise);
@@ -178,7 +176,7 @@ describe('SAFE-5: assembly beside the download', () => {
     release.resolve();
     expect(await running).toMatchObject({ outcome: 'done', requests: 4 });
     expect(await readFile(join(folders.downloads, NAME))).toEqual(whole);
-    expect(await hiddenFile()).toBeUndefined();
+    expect((await readdir(folders.downloads)).toSorted()).toEqual([MANIFEST, '.slices', NAME].toSorted());
   });
 
   test('killed in mid-assembly: the next run asks for the missing slice alone and makes the same bytes', async () => {
@@ -195,8 +193,7 @@ describe('SAFE-5: assembly beside the download', () => {
     server.script = answerFrom(ARCHIVE);
     expect(await downloadDay(deps, ONE)).toMatchObject({ outcome: 'done', requests: 1, adopted: false });
     expect(await readFile(join(folders.downloads, NAME))).toEqual(whole);
-    // What the killed one left is known as a leftover and goes when the next worker starts.
-    expect(await removeLeftovers(folders.downloads)).toEqual([expect.stringMatching(HIDDEN)]);
+    expect((await readdir(folders.downloads)).toSorted()).toEqual([MANIFEST, '.slices', NAME].toSorted());
   });
 
   test.for<[string, ScriptedServer['script']]>([

@@ -1,0 +1,52 @@
+/**
+ * The day's file in the making, `day.part` among the day's slices: it survives a kill, and what stands in it is named by the
+ * headers of finished slices (`partStart`). What a header names is never written to; everything else may be.
+ */
+import { constants } from 'node:fs';
+import { link, open, rm } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
+import { temporaryName } from '../../storage/atomic-file.ts';
+import { errorCode } from '../../storage/folders.ts';
+
+export const PART_NAME = 'day.part';
+
+export function partPath(folder: string): string {
+  return join(folder, PART_NAME);
+}
+
+/**
+ * Opens the part file for writing, a new one when there is none.
+ *
+ * @returns null when it has a second name: then it is somebody's file as it is, and may only be read
+ */
+export async function openPart(path: string): Promise<FileHandle | null> {
+  const file = await open(path, constants.O_RDWR | constants.O_CREAT);
+  try {
+    if ((await file.stat()).nlink === 1) return file;
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+  await file.close();
+  return null;
+}
+
+const WITHOUT_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EXDEV', 'EMLINK']);
+
+/**
+ * Gives the part file a hidden name beside `path`, from which it can be published; the slices keep theirs until they are discarded.
+ *
+ * @returns null where the file system has no second names
+ */
+export async function linkBeside(part: string, path: string): Promise<string | null> {
+  const temporary = temporaryName(path);
+  try {
+    await link(part, temporary);
+    return temporary;
+  } catch (error) {
+    await rm(temporary, { force: true });
+    if (WITHOUT_LINKS.has(errorCode(error) ?? '')) return null;
+    throw error;
+  }
+}
