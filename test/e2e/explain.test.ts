@@ -34,6 +34,7 @@ test('TRACK-3, TRACK-12: a day that met a 429, a 503 and a crash is explained; s
   );
   expect(text).toMatch(/download again \(\d\) by process \d+ on \S+: done after [\d.]+ s/);
   expect(text).toMatch(/rate_limited: HTTP 429 .*Retry-After 1, took .*, asked again \d+\.\d s later/);
+  expect(Number(/Retry-After 1, .*asked again (\d+\.\d) s later/.exec(text)?.[1])).toBeGreaterThanOrEqual(1);
   expect(text).toMatch(/http_error: HTTP 503 .*, asked again \d+\.\d s later/);
   expect(text).toMatch(/wrong_kind: HTTP 200 \(text\/html.*/);
   expect(text.match(/ {3}→ (done|empty), HTTP 200, [\d,]+ records/g)).toHaveLength(3);

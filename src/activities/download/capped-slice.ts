@@ -117,6 +117,7 @@ function join(parts: readonly Answered[], data: readonly Data[], format: Artifac
     httpStatus: data[0]?.httpStatus ?? null,
     bodyBytes: parts.reduce((sum, part) => sum + part.bodyBytes, 0),
     seconds: parts.reduce((sum, part) => sum + part.seconds, 0),
+    endedAtMs: Math.max(...parts.map((part) => part.endedAtMs)),
     block,
     sha256: createHash('sha256').update(block).digest('hex'),
     columns,
@@ -141,7 +142,7 @@ function rowsUnder(columns: readonly string[], part: Data): Uint8Array {
   );
 }
 
-function failed({ httpStatus, bodyBytes, seconds }: Data, detail: string): SliceAnswer {
+function failed({ httpStatus, bodyBytes, seconds, endedAtMs }: Data, detail: string): SliceAnswer {
   const failure = { kind: 'wrong_kind', detail, body: null, retryAfter: null, date: null } as const;
-  return { kind: 'failed', httpStatus, bodyBytes, seconds, failure };
+  return { kind: 'failed', httpStatus, bodyBytes, seconds, endedAtMs, failure };
 }

@@ -70,7 +70,7 @@ async function readSlice(
       continue;
     }
     const { httpStatus, bytes: bodyBytes, fetchedAt } = body.header;
-    await store.put(slice, { ...answer, httpStatus, bodyBytes, seconds: 0 }, fetchedAt);
+    await store.put(slice, { ...answer, httpStatus, bodyBytes, seconds: 0, endedAtMs: Date.parse(fetchedAt) });
     return null;
   }
   return why;

@@ -66,7 +66,6 @@ export function sliceHeader(
   { product, day }: Pick<DownloadRequest, 'product' | 'day'>,
   { startMs, endMs }: Slice,
   answer: Answered,
-  fetchedAt = new Date().toISOString(),
 ): SliceHeader {
   const data = answer.kind === 'data' ? answer : null;
   return {
@@ -81,7 +80,7 @@ export function sliceHeader(
     httpStatus: answer.httpStatus,
     bodyBytes: answer.bodyBytes,
     seconds: answer.seconds,
-    fetchedAt,
+    fetchedAt: new Date(answer.endedAtMs).toISOString(),
     blockBytes: data?.block.length ?? 0,
     sha256: data?.sha256 ?? SHA256_OF_NOTHING,
   };

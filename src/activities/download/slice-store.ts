@@ -186,11 +186,9 @@ export class SliceStore {
 
   /**
    * Keeps a finished slice, in place of a former one: block and header on disk first, then the ledger's row.
-   *
-   * @param fetchedAt - ISO 8601 UTC; now by default
    */
-  async put(slice: Slice, answer: Answered, fetchedAt?: string): Promise<KnownSlice> {
-    return await this.keep(slice, answer, fetchedAt).kept;
+  async put(slice: Slice, answer: Answered): Promise<KnownSlice> {
+    return await this.keep(slice, answer).kept;
   }
 
   /**
@@ -198,8 +196,8 @@ export class SliceStore {
    *
    * @returns `isEarly`: the slice is kept once others are there, or `endWaiting` says that they will not be
    */
-  keep(slice: Slice, answer: Answered, fetchedAt?: string): { isEarly: boolean; kept: Promise<KnownSlice> } {
-    const header = sliceHeader({ product: this.#product, day: this.#day }, slice, answer, fetchedAt);
+  keep(slice: Slice, answer: Answered): { isEarly: boolean; kept: Promise<KnownSlice> } {
+    const header = sliceHeader({ product: this.#product, day: this.#day }, slice, answer);
     const block = answer.kind === 'data' ? answer.block : NOTHING;
     const offer = this.#turns.offer(header, block);
     return { isEarly: offer?.isEarly ?? false, kept: this.#keep(slice, header, block, offer) };
@@ -225,13 +223,13 @@ export class SliceStore {
   }
 
   /** Remembers a request that brought nothing, a pause that was asked for included. */
-  async noteFailure(slice: Slice, { failure, httpStatus, seconds }: Failed, host: string): Promise<void> {
+  async noteFailure(slice: Slice, { failure, httpStatus, seconds, endedAtMs }: Failed, host: string): Promise<void> {
     this.#turns.isLate(slice.startMs);
     await this.#ledger.putRequestFailure({
       product: this.#product,
       day: this.#day,
       startMs: slice.startMs,
-      endedAt: new Date().toISOString(),
+      endedAt: new Date(endedAtMs).toISOString(),
       host,
       kind: failure.kind,
       httpStatus,
@@ -247,7 +245,7 @@ export class SliceStore {
    * @param asked - the slice, or the part of it whose answer failed
    * @returns how often this slice has failed now
    */
-  async fail(slice: Slice, { failure, httpStatus, bodyBytes, seconds }: Failed, asked = slice): Promise<number> {
+  async fail(slice: Slice, { failure, httpStatus, bodyBytes, seconds, endedAtMs }: Failed, asked = slice): Promise<number> {
     const failures = (this.#failures.get(slice.startMs) ?? 0) + 1;
     this.#failures.set(slice.startMs, failures);
     this.#failedBefore.add(slice.startMs);
@@ -266,7 +264,7 @@ export class SliceStore {
       errorKind: this.#unread.has(slice.startMs) ? RAW_UNPROCESSED : failure.kind,
       errorDetail: note === null ? failure.detail : withNote(failure.detail, note),
       seconds,
-      updatedAt: new Date().toISOString(),
+      updatedAt: new Date(endedAtMs).toISOString(),
     });
     return failures;
   }

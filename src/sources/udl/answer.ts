@@ -59,8 +59,10 @@ interface AnswerFacts {
   readonly httpStatus: number | null;
   /** Bytes of the body after transport decoding. */
   readonly bodyBytes: number;
-  /** From sending to the end of scanning. */
+  /** From sending to `endedAtMs`. */
   readonly seconds: number;
+  /** POSIX milliseconds: when the header of a status other than 2xx was read, which ends it for the gate; else the end of scanning. */
+  readonly endedAtMs: number;
 }
 
 /** Kept records as they stand in the artifact. */

@@ -180,7 +180,7 @@ const RESOURCE_LIMITS = { maxYoungGenerationSizeMb: 3 };
 /** Of the kind that was asked for. */
 type Answer = SliceAnswer | CountAnswer;
 
-const CANCELLED = { kind: 'cancelled', httpStatus: null, bodyBytes: 0, seconds: 0 } as const;
+const CANCELLED = { kind: 'cancelled', httpStatus: null, bodyBytes: 0, seconds: 0, endedAtMs: 0 } as const;
 
 interface Order {
   readonly resolve: (answer: Answer) => void;

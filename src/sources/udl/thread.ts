@@ -29,7 +29,6 @@ const LONGEST_NUMBER = 64;
 interface BrokenFacts {
   readonly httpStatus: number | null;
   readonly bodyBytes: number;
-  readonly seconds: number;
 }
 type BrokenAnswer = BrokenFacts &
   ({ readonly kind: 'cancelled' } | { readonly kind: 'failed'; readonly failure: SliceFailure });
@@ -43,14 +42,14 @@ const pool = createPool(settings);
 const judge = createJudge(new URL(settings.origin).host, new Secret(settings.authorization));
 const bodies = new BufferPool(ownMemory);
 const blocks = new BufferPool(sharedMemory);
-const underWay = new Map<number, AbortController>();
+const underWay = new Map<number, UnderWay>();
 let lastScan: Promise<unknown> = Promise.resolve();
 
 port.on('message', (message: ToThread) => {
   if (message.type === 'fetch') void serve(message);
   else if (message.type === 'count') void serveCount(message);
   else if (message.type === 'recycle') blocks.takeBack(message.memory);
-  else underWay.get(message.id)?.abort();
+  else underWay.get(message.id)?.abort.abort();
 });
 
 setInterval(() => {
@@ -60,39 +59,53 @@ setInterval(() => {
 port.postMessage({ type: 'ready' } satisfies FromThread);
 
 async function serve(order: FetchOrder): Promise<void> {
-  const startedAt = performance.now();
-  const abort = new AbortController();
-  underWay.set(order.id, abort);
-  const body = bodies.take();
-  const answer = await unlessHeldBack(order, () => fetchAndScan(order, abort.signal, body));
-  bodies.giveBack(body);
-  underWay.delete(order.id);
-  if (!answer) return;
-  const message: FromThread = {
-    type: 'answer',
-    id: order.id,
-    answer: { ...answer, seconds: (performance.now() - startedAt) / 1_000 },
-  };
-  port.postMessage(message);
+  const answer = await ask(order, fetchAndScan);
+  if (answer) port.postMessage({ type: 'answer', id: order.id, answer } satisfies FromThread);
 }
 
 async function serveCount(order: CountOrder): Promise<void> {
-  const startedAt = performance.now();
-  const abort = new AbortController();
-  underWay.set(order.id, abort);
-  const body = bodies.take();
-  const answer = await unlessHeldBack(order, () => count(order, abort.signal, body));
-  bodies.giveBack(body);
-  underWay.delete(order.id);
-  if (!answer) return;
-  const seconds = (performance.now() - startedAt) / 1_000;
-  port.postMessage({ type: 'counted', id: order.id, answer: { ...answer, seconds } } satisfies FromThread);
+  const answer = await ask(order, count);
+  if (answer) port.postMessage({ type: 'counted', id: order.id, answer } satisfies FromThread);
 }
 
-async function count(order: CountOrder, signal: AbortSignal, body: RecycledBuffer): Promise<CountAnswer> {
+/** An answer before anybody has looked at the clock. */
+type Untimed<A extends SliceAnswer | CountAnswer> = A extends unknown ? Omit<A, 'seconds' | 'endedAtMs'> : never;
+
+interface UnderWay {
+  readonly abort: AbortController;
+  /** When its header said that no records would come. */
+  refusedAt: Moment | null;
+}
+
+interface Moment {
+  readonly monotonicMs: number;
+  readonly posixMs: number;
+}
+
+function now(): Moment {
+  return { monotonicMs: performance.now(), posixMs: Date.now() };
+}
+
+/** @returns null when nothing was sent, which is told */
+async function ask<O extends FetchOrder | CountOrder, A extends object>(
+  order: O,
+  work: (order: O, signal: AbortSignal, body: RecycledBuffer) => Promise<A>,
+): Promise<(A & { seconds: number; endedAtMs: number }) | null> {
+  const { monotonicMs: startedMs } = now();
+  const state: UnderWay = { abort: new AbortController(), refusedAt: null };
+  underWay.set(order.id, state);
+  const body = bodies.take();
+  const answer = await unlessHeldBack(order, () => work(order, state.abort.signal, body));
+  bodies.giveBack(body);
+  const ended = state.refusedAt ?? now();
+  underWay.delete(order.id);
+  return answer && { ...answer, seconds: (ended.monotonicMs - startedMs) / 1_000, endedAtMs: ended.posixMs };
+}
+
+async function count(order: CountOrder, signal: AbortSignal, body: RecycledBuffer): Promise<Untimed<CountAnswer>> {
   try {
     const header = await send(order, body, signal);
-    const facts = { httpStatus: header.status, bodyBytes: body.length, seconds: 0 };
+    const facts = { httpStatus: header.status, bodyBytes: body.length };
     const failure = judge.byHeader(header, body.view());
     if (failure) {
       const missing = failure.kind === 'request_rejected' || failure.kind === 'wrong_kind';
@@ -114,6 +127,8 @@ async function send(
 ): Promise<ExchangeHeader> {
   const mayLeave = (): boolean => Atomics.load(settings.pauses, 0) === order.pauses;
   return await exchange(pool, settings, order.path, body, signal, mayLeave, ({ status, retryAfter, date }) => {
+    const state = underWay.get(order.id);
+    if (state) state.refusedAt = now();
     // Heard by all threads at once; the gate hears of it a moment later.
     const more = endsRequests(status) ? 1 : 0;
     const pauses = Atomics.add(settings.pauses, 0, more) + more;
@@ -137,10 +152,10 @@ async function unlessHeldBack<A>(order: FetchOrder | CountOrder, ask: () => Prom
   }
 }
 
-async function fetchAndScan(order: FetchOrder, signal: AbortSignal, body: RecycledBuffer): Promise<SliceAnswer> {
+async function fetchAndScan(order: FetchOrder, signal: AbortSignal, body: RecycledBuffer): Promise<Untimed<SliceAnswer>> {
   try {
     const header = await send(order, body, signal);
-    const facts = { httpStatus: header.status, bodyBytes: body.length, seconds: 0 };
+    const facts = { httpStatus: header.status, bodyBytes: body.length };
     const failure = judge.byHeader(header, body.view());
     if (failure) return { ...facts, kind: 'failed', failure };
     try {
@@ -157,7 +172,7 @@ async function fetchAndScan(order: FetchOrder, signal: AbortSignal, body: Recycl
 /** @param body - what came of it. @throws what is no trouble of the exchange */
 async function afterBrokenExchange(error: unknown, body: Uint8Array): Promise<BrokenAnswer> {
   if (!(error instanceof ExchangeError) || error.kind === 'held_back') throw error;
-  const facts = { httpStatus: error.header?.status ?? null, bodyBytes: body.length, seconds: 0 };
+  const facts = { httpStatus: error.header?.status ?? null, bodyBytes: body.length };
   if (error.kind === 'cancelled') return { ...facts, kind: 'cancelled' };
   if (error.kind !== 'undecodable') return { ...facts, kind: 'failed', failure: judge.byError(error, body) };
   const readable = await decodeLeniently(error.header?.contentEncoding ?? null, body, settings.maxBodyBytes);

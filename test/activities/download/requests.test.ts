@@ -6,6 +6,7 @@ import type {
   DownloadProgress,
   DownloadRequest,
 } from '../../../src/activities/download/index.ts';
+import { explainText } from '../../../src/cli/support/explain-text.ts';
 import { HeldBack } from '../../../src/sources/udl/index.ts';
 import type { UdlSource } from '../../../src/sources/udl/index.ts';
 import { send, startScriptedServer } from '../../sources/udl/scripted-server.ts';
@@ -38,6 +39,18 @@ afterAll(async () => {
   await source.close();
   await server.close();
 });
+
+/** The source, for tests that change a part of it. */
+function wrapped(): UdlSource {
+  return {
+    host: source.host,
+    fetchSlice: (query, hooks) => source.fetchSlice(query, hooks),
+    fetchCount: (query, hooks) => source.fetchCount(query, hooks),
+    recycle: (block) => source.recycle(block),
+    silentMs: () => source.silentMs(),
+    close: () => source.close(),
+  };
+}
 
 test('a call that fails tells its requests in the error, the next one goes on counting from there', async () => {
   server.script = (response, request) =>
@@ -73,10 +86,41 @@ test('a day without data tells them too', async () => {
   expect(await downloadDay(deps, { ...ONE, requestsBefore: 3 })).toMatchObject({ outcome: 'no_data', requests: 7 });
 });
 
+test('SAFE-2: a request is told with the time of its answer, so that the wait after a 429 is seen whole, however busy the worker is', async () => {
+  let refused = false;
+  server.script = (response, request) => {
+    if (refused) {
+      GOOD(response, request);
+      return;
+    }
+    refused = true;
+    send(response, 429, 'slow down', { 'retry-after': '1' });
+  };
+  const ledger = memoryLedger();
+  const busy: UdlSource = {
+    ...wrapped(),
+    async fetchSlice(query, hooks) {
+      const answer = await source.fetchSlice(query, hooks);
+      // The worker is at other things when the answer comes.
+      for (const untilMs = performance.now() + 300; answer.kind === 'failed' && performance.now() < untilMs;);
+      return answer;
+    },
+  };
+  const gate = openGate({ maxConcurrentRequests: 1 });
+  await downloadDay({ ...deps, gate, ledger, source: busy }, ONE);
+  const history = {
+    ...{ product: ONE.product, day: DAY, attempts: [], passes: [], files: [], counts: [], deliveries: [], check: null },
+    slices: [...ledger.rows.values()],
+    requestFailures: ledger.requestFailures,
+  };
+  const [, waited] = /rate_limited: .*Retry-After 1, .*asked again ([\d.]+) s later/.exec(explainText(history, false)) ?? [];
+  expect(Number(waited)).toBeGreaterThanOrEqual(1);
+});
+
 test('SAFE-2: what a pause held back before it left is asked for again with another permit, and is no request', async () => {
   let held = 0;
   const own: UdlSource = {
-    host: source.host,
+    ...wrapped(),
     fetchSlice: (query, hooks) => {
       if (held < 3) {
         held += 1;
@@ -84,10 +128,6 @@ test('SAFE-2: what a pause held back before it left is asked for again with anot
       }
       return source.fetchSlice(query, hooks);
     },
-    fetchCount: (query, hooks) => source.fetchCount(query, hooks),
-    recycle: (block) => source.recycle(block),
-    silentMs: () => source.silentMs(),
-    close: () => source.close(),
   };
   server.seen.length = 0;
   const done = await downloadDay({ ...deps, source: own }, ONE);

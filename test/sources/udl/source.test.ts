@@ -286,19 +286,25 @@ function damaged(bytes: Buffer): Buffer {
 test('SAFE-2: the header of a 429 is told before its body has come', async () => {
   const headers: AnswerHeader[] = [];
   let finish: (() => void) | undefined;
+  let heardMs = 0;
   server.script = (response) => {
     response.writeHead(429, { 'retry-after': '7' });
     response.write('slow down');
     finish = () => response.end();
   };
+  const startedMs = Date.now();
   const answer = await source.fetchSlice(QUERY, {
     onHeader: (header) => {
       headers.push(header);
-      finish?.();
+      heardMs = Date.now();
+      setTimeout(() => finish?.(), 20);
     },
   });
   expect(headers).toEqual([{ status: 429, retryAfter: '7', date: expect.any(String) }]);
   expect(answer).toMatchObject({ kind: 'failed', failure: { kind: 'rate_limited', retryAfter: '7' } });
+  // It is dated by its header, as the pause is.
+  expect(answer.endedAtMs).toBeLessThanOrEqual(heardMs);
+  expect(answer.endedAtMs).toBeGreaterThanOrEqual(startedMs);
 });
 
 describe('cancelling', () => {
