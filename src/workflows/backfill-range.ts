@@ -84,7 +84,8 @@ class RangeRun {
   async #loop(): Promise<RangeResult> {
     for (;;) {
       this.#show();
-      const step = range.nextStep(this.#state, this.#input, this.#running.size, this.#mustContinue());
+      const plansOn = (): boolean => patched('limit-plans-on');
+      const step = range.nextStep(this.#state, this.#input, this.#running.size, this.#mustContinue(), plansOn);
       if (step.do === 'return') {
         const zarr = await this.#syncZarr();
         await condition(allHandlersFinished);

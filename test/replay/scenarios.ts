@@ -11,6 +11,7 @@ import type { ReachbackClient, RangeHandle } from '../../src/client.ts';
 import { taskQueues, zarrWorkflowId } from '../../src/core/backfill/ids.ts';
 import type { RangeInput } from '../../src/core/backfill/range-state.ts';
 import type { ScheduledInput } from '../../src/core/backfill/schedule.ts';
+import { daysBetween, parseDay } from '../../src/core/time/day.ts';
 import type { Day } from '../../src/core/time/day.ts';
 import type { scheduledBackfill } from '../../src/workflows/index.ts';
 import { eventually, failure, fakeActivities, withRange } from '../workflows/harness.ts';
@@ -26,6 +27,8 @@ interface Scenario {
   readonly options: ScenarioOptions;
   /** Days are built on hosts without the folder. */
   readonly staged?: boolean;
+  /** Days that need nothing any more. */
+  readonly finished?: readonly Day[];
   readonly day?: (day: Day, tries: number) => Promise<void>;
   readonly drive: (
     handle: RangeHandle,
@@ -58,6 +61,12 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
       await client.setConcurrency(handle, 2);
       await handle.result();
     },
+  },
+  // The limit is spent at the end of what is planned at once; behind it a week without work, and a day that is left.
+  'limit-spent': {
+    options: { last: '2026-09-10', options: { limitDays: 2 } },
+    finished: daysBetween(parseDay('2025-09-03'), parseDay('2026-09-09')),
+    drive: (handle) => handle.result(),
   },
   'continued-as-new': { options: { last: '2025-09-07', maxDaysPerRun: 3 }, drive: (handle) => handle.result() },
   // The first day alone, which must hold on to its place in the history.
@@ -204,6 +213,7 @@ export async function playScenario(env: TestWorkflowEnvironment, name: string): 
   const scenario = SCENARIOS[name];
   if (!scenario) throw new RangeError(`no scenario "${name}"`);
   const { world, activities } = fakeActivities(scenario.day, scenario.staged);
+  world.finished.push(...(scenario.finished ?? []));
   return await withRange(
     env,
     activities,

@@ -245,7 +245,11 @@ export class SliceStore {
    * @param asked - the slice, or the part of it whose answer failed
    * @returns how often this slice has failed now
    */
-  async fail(slice: Slice, { failure, httpStatus, bodyBytes, seconds, endedAtMs }: Failed, asked = slice): Promise<number> {
+  async fail(
+    slice: Slice,
+    { failure, httpStatus, bodyBytes, seconds, endedAtMs }: Failed,
+    asked = slice,
+  ): Promise<number> {
     const failures = (this.#failures.get(slice.startMs) ?? 0) + 1;
     this.#failures.set(slice.startMs, failures);
     this.#failedBefore.add(slice.startMs);

@@ -153,8 +153,16 @@ export function initialState(input: RangeInput): RangeState {
  *
  * @param running - days under way
  * @param mustContinue - whether the history is long enough to be cut
+ * @param plansOn - asked when the limit is spent: whether days behind it that need nothing are still found and counted, as a plan
+ *   of all days at once finds them (TEL-25)
  */
-export function nextStep(state: RangeState, input: RangeInput, running: number, mustContinue: boolean): Step {
+export function nextStep(
+  state: RangeState,
+  input: RangeInput,
+  running: number,
+  mustContinue: boolean,
+  plansOn: () => boolean = () => true,
+): Step {
   const drained = running === 0;
   if (state.finishing) return drained ? { do: 'return' } : { do: 'wait' };
   if (mustContinue) return drained ? { do: 'continue_as_new' } : { do: 'wait' };
@@ -164,7 +172,8 @@ export function nextStep(state: RangeState, input: RangeInput, running: number, 
   if (state.recheck.length > 0) return { do: 'plan_days', days: state.recheck, retryFailed: false };
   const planned = state.queue[0];
   if (planned) return running < daysAtOnce(state, input) ? { do: 'start', planned } : { do: 'wait' };
-  if (state.nextDay && state.limitLeft !== 0) return { do: 'plan_chunk', ...chunkFrom(state.nextDay, input) };
+  if (state.nextDay && (state.limitLeft !== 0 || plansOn()))
+    return { do: 'plan_chunk', ...chunkFrom(state.nextDay, input) };
   if (!drained || state.elsewhere.length > 0) return { do: 'wait' };
   return failedCount(state) > 0 ? { do: 'wait_for_operator' } : { do: 'return' };
 }

@@ -152,7 +152,11 @@ async function unlessHeldBack<A>(order: FetchOrder | CountOrder, ask: () => Prom
   }
 }
 
-async function fetchAndScan(order: FetchOrder, signal: AbortSignal, body: RecycledBuffer): Promise<Untimed<SliceAnswer>> {
+async function fetchAndScan(
+  order: FetchOrder,
+  signal: AbortSignal,
+  body: RecycledBuffer,
+): Promise<Untimed<SliceAnswer>> {
   try {
     const header = await send(order, body, signal);
     const facts = { httpStatus: header.status, bodyBytes: body.length };

@@ -109,11 +109,19 @@ test('SAFE-2: a request is told with the time of its answer, so that the wait af
   const gate = openGate({ maxConcurrentRequests: 1 });
   await downloadDay({ ...deps, gate, ledger, source: busy }, ONE);
   const history = {
-    ...{ product: ONE.product, day: DAY, attempts: [], passes: [], files: [], counts: [], deliveries: [], check: null },
+    product: ONE.product,
+    day: DAY,
+    attempts: [],
+    passes: [],
+    files: [],
+    counts: [],
+    deliveries: [],
+    check: null,
     slices: [...ledger.rows.values()],
     requestFailures: ledger.requestFailures,
   };
-  const [, waited] = /rate_limited: .*Retry-After 1, .*asked again ([\d.]+) s later/.exec(explainText(history, false)) ?? [];
+  const [, waited] =
+    /rate_limited: .*Retry-After 1, .*asked again ([\d.]+) s later/.exec(explainText(history, false)) ?? [];
   expect(Number(waited)).toBeGreaterThanOrEqual(1);
 });
 

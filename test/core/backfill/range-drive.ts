@@ -93,9 +93,14 @@ export class Drive {
     this.state = range.initialState(this.input);
   }
 
-  /** Days that the first plans find work for, were there no limit, in the order in which they are to be done. */
+  /** In the order in which they are to be done. */
+  get days(): readonly Day[] {
+    return this.#inOrder(daysBetween(FIRST, this.input.last));
+  }
+
+  /** Those of them that the first plans find work for, were there no limit. */
   get daysWithWork(): Day[] {
-    return this.#inOrder(daysBetween(FIRST, this.input.last)).filter((day) => !this.#needsNothing(day));
+    return this.days.filter((day) => !this.#needsNothing(day));
   }
 
   #inOrder(days: readonly Day[]): readonly Day[] {

@@ -1,7 +1,8 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { limitDays } from '../../../src/core/backfill/decide.ts';
 import { resultOf } from '../../../src/core/backfill/range-progress.ts';
-import { failedCount } from '../../../src/core/backfill/range-state.ts';
+import { PLAN_CHUNK_DAYS, failedCount } from '../../../src/core/backfill/range-state.ts';
 import { Drive, happenings, ranges } from './range-drive.ts';
 
 const TEN_YEARS = 3_653;
@@ -10,6 +11,13 @@ function sumOf(drive: Drive): { settled: number; failed: number; notAttempted: n
   const { totals, failedDays: failed, notAttempted } = resultOf(drive.input, drive.state);
   const { done, noData, skipped } = totals;
   return { settled: done + noData + skipped.existing, failed, notAttempted };
+}
+
+/** How many days a plan of all days at once keeps: what a dry run tells, and what a range has settled in the end. */
+function keptAtOnce({ days, daysWithWork }: Drive, limit: number): number {
+  const work = new Set(daysWithWork);
+  const atOnce = days.map((day) => ({ stages: work.has(day) ? (['download'] as const) : [] }));
+  return limitDays(atOnce, limit).kept.length;
 }
 
 test('whatever happens, no day is under way twice or lost; when everything succeeds, the range ends with all settled', () => {
@@ -27,16 +35,33 @@ test('whatever happens, no day is under way twice or lost; when everything succe
 
 test('TEL-25: whatever happens, exactly the first days that need work get it, as many as the limit says, also newest first', () => {
   fc.assert(
-    fc.property(ranges, fc.integer({ min: 1, max: 60 }), happenings, (about, limitDays, events) => {
-      const drive = new Drive({ ...about, limitDays });
+    fc.property(ranges, fc.integer({ min: 1, max: 60 }), happenings, (about, limit, events) => {
+      const drive = new Drive({ ...about, limitDays: limit });
       drive.apply(events);
       drive.succeed();
-      expect([...drive.given]).toEqual(drive.daysWithWork.slice(0, limitDays));
-      expect(sumOf(drive)).toMatchObject({ failed: 0, notAttempted: 0 });
+      expect([...drive.given]).toEqual(drive.daysWithWork.slice(0, limit));
+      expect(sumOf(drive)).toEqual({ settled: keptAtOnce(drive, limit), failed: 0, notAttempted: 0 });
     }),
     { numRuns: 60 },
   );
 });
+
+test.each([2, 3, 5])(
+  'TEL-25: also where the limit is spent at the end of what is planned at once (%i)',
+  (skipEvery) => {
+    // Behind the first plan comes the 30th of January, which needs nothing.
+    const about = { days: PLAN_CHUNK_DAYS + 30, skipEvery, newestFirst: true, concurrency: 9 };
+    const { days, daysWithWork } = new Drive({ ...about, limitDays: null });
+    expect(days[PLAN_CHUNK_DAYS]).toBe('2020-01-30');
+    const ofFirstPlan = daysWithWork.filter((day) => day > '2020-01-30').length;
+    for (const limit of [ofFirstPlan - 1, ofFirstPlan, ofFirstPlan + 1]) {
+      const drive = new Drive({ ...about, limitDays: limit });
+      drive.succeed();
+      expect([...drive.given]).toEqual(daysWithWork.slice(0, limit));
+      expect(sumOf(drive)).toEqual({ settled: keptAtOnce(drive, limit), failed: 0, notAttempted: 0 });
+    }
+  },
+);
 
 test('finish ends the range at any time: nothing starts any more, and what is left was not attempted', () => {
   fc.assert(

@@ -101,7 +101,12 @@ describe('nextStep: what a range does next', () => {
       { running: 2 },
       { do: 'plan_chunk', first: SECOND, last: LAST },
     ],
-    ['a limit that is spent plans no more', { nextDay: SECOND, limitLeft: 0 }, {}, { do: 'return' }],
+    [
+      'TEL-25: a limit that is spent: days behind it that need nothing are still found',
+      { nextDay: SECOND, limitLeft: 0 },
+      {},
+      { do: 'plan_chunk', first: SECOND, last: LAST },
+    ],
     ['days under way and nothing else: waits', {}, { running: 1 }, WAIT],
     ['days that another range is doing: waits', { elsewhere: [FIRST] }, {}, WAIT],
     [
