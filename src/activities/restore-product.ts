@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
 import { copyFile, mkdir, open, rm, stat } from 'node:fs/promises';
-import { dirname, join, sep } from 'node:path';
+import { dirname, join, relative, sep } from 'node:path';
 import { PipelineError } from '../core/errors.ts';
 import type { ArtifactRow, Ledger } from '../ledger/ledger.ts';
 import { publishFile, temporaryName } from '../storage/atomic-file.ts';
@@ -36,7 +36,7 @@ export async function restoreProduct(
 ): Promise<Restored> {
   const startedAt = performance.now();
   const { product, day, path, sizeBytes, sha256 } = former;
-  const source = await wholeCopy(former, copies);
+  const source = await wholeCopy(former, copies, products);
   const owner = await ledger.artifactOwner(path);
   if (owner !== null && (owner.product !== product || owner.day !== day)) {
     throw new PipelineError('path_owned', `${path} belongs to ${owner.product} of ${owner.day} by now.`, {
@@ -73,7 +73,11 @@ export async function restoreProduct(
 }
 
 /** The first of the copies that is what was recorded. */
-async function wholeCopy({ product, day, version, sha256 }: ArtifactRow, copies: readonly string[]): Promise<string> {
+async function wholeCopy(
+  { product, day, path, version, sha256 }: ArtifactRow,
+  copies: readonly string[],
+  products: string,
+): Promise<string> {
   for (const copy of copies) {
     const found = await fileDigest(copy).catch(() => null);
     if (found?.sha256 === sha256) return copy;
@@ -84,7 +88,7 @@ async function wholeCopy({ product, day, version, sha256 }: ArtifactRow, copies:
       ? 'No copy of it is left, neither among the backups nor at a folder that it was delivered to'
       : `What is left of it is damaged: ${copies.join(', ')}`;
   throw new PipelineError('input_invalid', `${which} cannot be brought back. ${why}.`, {
-    hint: 'Nothing was changed. "reachback restore --list" shows what can be brought back.',
+    hint: `Nothing was changed. A bucket that it was delivered to may have it: fetch it to ${join(products, '_backup', 'fetched', relative(products, path))} and repeat; it is compared by its SHA-256.`,
     context: { sha256 },
   });
 }

@@ -8,9 +8,9 @@ import type { ProductSlug } from '../core/product.ts';
 import type { Day } from '../core/time/day.ts';
 import type { LedgerReports, ReportScope, SupersededFile } from '../ledger/reports.ts';
 import { findFormerCopies } from '../storage/former-copies.ts';
-import { openWorkspace } from '../storage/workspace.ts';
+import { locateWorkspace, openWorkspace } from '../storage/workspace.ts';
 import type { CliContext } from './support/context.ts';
-import { beside } from './support/beside.ts';
+import { beside, isServed } from './support/beside.ts';
 import { EXIT } from './support/exit-codes.ts';
 import type { ExitCode } from './support/exit-codes.ts';
 import * as flags from './support/flags.ts';
@@ -38,7 +38,8 @@ export function addRestoreCommand(program: Command, context: CliContext, end: (c
     .command('restore')
     .summary('bring a former product of a day back; --list shows what was replaced')
     .description(
-      'Bring a former product of a day back, byte for byte, from the backups (or from a folder it was delivered to); the\n' +
+      'Bring a former product of a day back, byte for byte, from the backups (or from a folder it was delivered to; buckets\n' +
+        'are not looked into: where one has the last copy, the refusal says where to fetch it to); the\n' +
         'present one goes to the backups. It stays until the download of the day changes. The next run with --upload-to\n' +
         'delivers it, the next zarr sync takes it up. --list shows all files that were replaced, and where they are kept; reads only.',
     )
@@ -158,7 +159,8 @@ async function whileNobodyWorksAt(
   { product: slug, day }: Former,
   work: () => Promise<void>,
 ): Promise<void> {
-  if (!context.environment.externalTemporal) return work();
+  const located = await locateWorkspace({ dir: given.workspace, cwd: context.cwd });
+  if (!(await isServed(context, located))) return work();
   await beside(context, given, async (alone) => {
     if (await alone(slug, day, work)) return;
     throw new PipelineError('config_invalid', `${day} ${slug} is being worked at.`, {

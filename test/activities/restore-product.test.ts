@@ -1,10 +1,11 @@
 /** SAFE-11: a former product comes back byte for byte, stays, and a kill at any step leaves a product that is recorded and whole. */
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { planDays, previewDays } from '../../src/activities/plan/plan-days.ts';
 import { restoreProduct } from '../../src/activities/restore-product.ts';
 import type { RunOptions } from '../../src/core/backfill/types.ts';
+import type { PipelineError } from '../../src/core/errors.ts';
 import type { ArtifactRow, Ledger } from '../../src/ledger/ledger.ts';
 import { backupFile } from '../../src/storage/backup.ts';
 import { findFormerCopies } from '../../src/storage/former-copies.ts';
@@ -108,7 +109,7 @@ describe('restoreProduct', () => {
     },
   );
 
-  test('refused with a reason, and nothing touched: no copy, a damaged copy, a name that belongs to another product', async () => {
+  test('SAFE-11: refused with a reason, and nothing touched: no copy, a damaged copy, a name of another product; a copy that is fetched to the place named is taken', async () => {
     const day = await changedDay();
     const { ledger, folders, former, copy } = day;
     const before = await factsOf(day);
@@ -122,9 +123,21 @@ describe('restoreProduct', () => {
       kind: 'path_owned',
     });
     writeFileSync(copy, 'x'.repeat(former.sizeBytes));
-    await expect(restoreProduct(ledger, folders.products, former, [copy])).rejects.toThrow(/is damaged: .*_backup/);
+    const damaged: unknown = await restoreProduct(ledger, folders.products, former, [copy]).catch(
+      (error: unknown) => error,
+    );
+    expect(damaged).toMatchObject({ message: expect.stringMatching(/is damaged: .*_backup/) });
     expect(await factsOf(day)).toEqual(before);
     expect(content(before.productFile!)).toBe(`cdf of ${PRESENT} as parity`);
+
+    const [, place = ''] = /fetch it to (\S+) and repeat/.exec((damaged as PipelineError).hint ?? '') ?? [];
+    mkdirSync(dirname(place), { recursive: true });
+    writeFileSync(place, `cdf of ${FORMER} as parity`);
+    const copies = await findFormerCopies([folders.products]);
+    const inside = former.path.slice(folders.products.length + 1);
+    await restoreProduct(ledger, folders.products, former, await copies.of(inside, former.sizeBytes));
+    expect(sha256(content(former))).toBe(former.sha256);
+    expect((await factsOf(day)).productFile?.sha256).toBe(former.sha256);
   });
 });
 

@@ -1,7 +1,12 @@
 /** Late data through the real program: what came later makes the next version of its day's product, and nothing else moves. */
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
-import { createPlace, fileHashes, fingerprint, runArgs } from './harness.ts';
+import { Connection } from '@temporalio/client';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { ReachbackClient } from '../../src/client.ts';
+import { parseDay } from '../../src/core/time/day.ts';
+import { readEmbeddedInfo } from '../../src/storage/embedded-file.ts';
+import { openWorkspace } from '../../src/storage/workspace.ts';
+import { createPlace, fileHashes, fingerprint, runArgs, waitUntil } from './harness.ts';
 
 describe('run --refresh', { timeout: 240_000 }, () => {
   test('UDL-D14, SAFE-11: a changed day is fetched in parts, built as v1.0.1 and delivered; restore brings v1.0.0 back until more data come', async () => {
@@ -54,5 +59,29 @@ describe('run --refresh', { timeout: 240_000 }, () => {
     expect((await place.run([...args, '--refresh'])).stdout).toContain('downloaded=1 processed=1 uploaded=1');
     const third = Object.keys(fileHashes(place.delivered)).filter((each) => !(each in after));
     expect(third).toEqual([name!.replace('v1.0.1', 'v1.0.2')]);
+
+    // ADR 0018: beside a server that others use, a day that somebody is at is left alone.
+    const dev = place.start(['dev', '--no-worker', ...at]);
+    await waitUntil('the server', () => dev.output().includes('web UI'));
+    const workspace = await openWorkspace({ dir: place.workspace });
+    const { address = '' } = (await readEmbeddedInfo(workspace)) ?? {};
+    const connection = await Connection.connect({ address });
+    onTestFinished(() => connection.close());
+    const client = new ReachbackClient(connection, 'default');
+    const giveBack = await client.holdDay(workspace.name, 'reach-all/quicklook', parseDay('2025-09-02'));
+    const present = fileHashes(join(place.workspace, 'products'));
+    for (const external of [{}, { TEMPORAL_ADDRESS: address }]) {
+      const refused = await place.run(['restore', '2025-09-02', ...at], external);
+      expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining('is being worked at') });
+    }
+    expect(fileHashes(join(place.workspace, 'products'))).toEqual(present);
+    await giveBack?.();
+    const older = ['restore', '2025-09-02', '--version', '1.0.1', ...at];
+    const external = await place.run(older, { TEMPORAL_ADDRESS: address });
+    expect(external).toMatchObject({ code: 0, stdout: expect.stringContaining('v1.0.1 is back') });
+    const [former, latest] = [name!, third[0]!];
+    expect(fileHashes(join(place.workspace, 'products'))).toMatchObject({ [former]: after[former] });
+    expect((await place.run(['restore', '2025-09-02', ...at])).stdout).toContain('v1.0.2 is back');
+    expect(fileHashes(join(place.workspace, 'products'))).toMatchObject({ [latest]: present[latest] });
   });
 });

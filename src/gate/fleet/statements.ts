@@ -133,6 +133,14 @@ export const PUT_RECEIPT = `
     requests = excluded.requests, rate_limited = excluded.rate_limited, seconds_waited = excluded.seconds_waited,
     worst_second = excluded.worst_second, last_ms = excluded.last_ms`;
 
+/** Leaves those of the latest $2 runs, as a gate of one machine does; sums over all runs stay. */
+export const PRUNE_RECEIPTS = `
+  delete from reachback_gate.receipts
+  where gate = $1 and run_id <> '' and run_id not in (
+    select run_id from reachback_gate.receipts where gate = $1 and run_id <> ''
+    group by run_id order by max(last_ms) desc limit $2::int
+  )`;
+
 /** What a worker that comes by has to know of the runs that were: their sums, the latest $2. */
 export const READ_RECEIPTS = `
   select run_id, max(workspace) as workspace, sum(requests) as requests, sum(rate_limited) as rate_limited,

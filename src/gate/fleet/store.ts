@@ -75,6 +75,8 @@ export class FleetStore {
   readonly #worker: string;
   readonly #who: LockHolder;
   readonly #pool: Pool;
+  /** Runs whose receipts are in the database. */
+  readonly #told = new Set<string>();
   #id = '';
 
   /** @param who - told to others */
@@ -146,6 +148,10 @@ export class FleetStore {
       const key = [this.#id, receipt.runId, this.#worker, receipt.workspace];
       await this.#do(() => this.#pool.query(sql.PUT_RECEIPT, [...key, ...counts]));
     }
+    const fresh = runs.filter(({ runId }) => !this.#told.has(runId));
+    if (fresh.length === 0) return;
+    await this.#do(() => this.#pool.query(sql.PRUNE_RECEIPTS, [this.#id, MOST_RUNS]));
+    for (const { runId } of fresh) this.#told.add(runId);
   }
 
   /** Gives up the place among the workers, and the connections. */

@@ -6,6 +6,7 @@ import { connect, createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { Secret } from '../../../src/core/secret.ts';
 import type { GivenRateConfig } from '../../../src/core/rate/config.ts';
@@ -306,6 +307,30 @@ describe('issue 6: several hosts, one gate', { timeout: 60_000 }, () => {
     }
     await vi.waitUntil(async () => (await fleet.report())?.cooldown, { timeout: 20_000, interval: 100 });
     await expect(gate.acquire()).rejects.toMatchObject({ kind: 'rate_limited' });
+  });
+
+  test('receipts of old runs are removed, as those of a machine alone are; the sums over all runs stay', async () => {
+    const fleet = await createFleet();
+    const gate = fleet.start();
+    const runs = Array.from({ length: 60 }, (_none, index) => `run-${index}`);
+    for (const runId of runs) await ask(gate.forRun({ runId, workspace: 'first' }), 1);
+    await gate.keep();
+    const database = new Client({ connectionString: fleet.url.reveal() });
+    await database.connect();
+    onTestFinished(() => database.end());
+    const kept = async () => {
+      const found = await database.query<{ run_id: string }>(
+        `select run_id from reachback_gate.receipts join reachback_gate.gates on gates.id = gate where origin = $1 and run_id <> ''`,
+        [fleet.origin],
+      );
+      return new Set(found.rows.map((row) => row.run_id));
+    };
+    expect(await kept()).toEqual(new Set(runs.slice(10)));
+    await ask(gate.forRun({ runId: 'next', workspace: 'first' }), 1);
+    await gate.keep();
+    expect(await kept()).toEqual(new Set([...runs.slice(11), 'next']));
+    const report = await fleet.report();
+    expect(report?.receipts.total.requests).toBe(61);
   });
 
   test('neither the database nor the machine has the credential, and another credential is another gate', async () => {
