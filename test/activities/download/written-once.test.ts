@@ -1,8 +1,10 @@
 /** A slice's bytes are written once, into the day's file in the making; whatever that is left like, the day comes out the same. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { link, open, readFile, readdir, rm, stat, truncate } from 'node:fs/promises';
+import { existsSync, statSync } from 'node:fs';
+import { link, mkdtemp, open, readFile, readdir, rm, stat, truncate } from 'node:fs/promises';
 import type { ServerResponse } from 'node:http';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as fc from 'fast-check';
@@ -342,4 +344,21 @@ describe('SAFE-5, SAFE-6: kill -9 at each step', () => {
     expect(await download(folders, CSV)).toMatchObject({ requests: 1 });
     expect(await stat(partOf(folders, CSV))).toMatchObject({ ino, nlink: 2 });
   });
+});
+
+const OTHER_DISK = '/dev/shm';
+const isOtherDisk = existsSync(OTHER_DISK) && statSync(OTHER_DISK).dev !== statSync(tmpdir()).dev;
+
+test.skipIf(!isOtherDisk)('where the part file cannot get a second name the day is put together from it', async () => {
+  const apart = await mkdtemp(join(OTHER_DISK, 'reachback-slices-'));
+  try {
+    const split: Workspace = { ...folders, slices: apart };
+    const expected = await undisturbed(CSV, [0, 1, 0, 0]);
+    server.script = inThisOrder([0, 1, 0, 0]);
+    expect(await download(split, CSV)).toEqual({ bytes: expected, requests: 4 });
+    expect(await stat(partOf(split, CSV))).toMatchObject({ size: expected!.length, nlink: 1 });
+    expect((await readdir(folders.downloads)).filter((name) => name.endsWith('.tmp'))).toEqual([]);
+  } finally {
+    await rm(apart, { recursive: true });
+  }
 });
