@@ -1,18 +1,16 @@
 /** The stage `build` between two hosts without a common folder: the real activities of both over a real S3 server. */
 import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { S3Client } from '@aws-sdk/client-s3';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { createActivities } from '../../src/activities/index.ts';
 import type { Activities, DayAttempt, StagedInput } from '../../src/activities/types.ts';
 import { parseDay } from '../../src/core/time/day.ts';
 import { readManifest } from '../../src/storage/manifest.ts';
 import { Staging } from '../../src/storage/staging.ts';
 import { goodRecords, toCsv } from '../products/reach-l1c/support.ts';
-import { createBucket, testClient } from '../support/s3/buckets.ts';
+import { createBucket } from '../support/s3/buckets.ts';
 import type { TestBucket } from '../support/s3/buckets.ts';
-import { startS3Server } from '../support/s3/versitygw.ts';
-import type { S3Server } from '../support/s3/versitygw.ts';
+import { useS3Server } from '../support/s3/use-server.ts';
 import { temporaryFolder } from '../storage/temporary-folder.ts';
 import {
   KILLED,
@@ -31,20 +29,7 @@ const DAY = parseDay('2026-01-01');
 const KEY = 'l1c/prelim/2026/01/01/reach_all_l1c_prelim_20260101T000000_v1.0.0.cdf';
 const TEN = toCsv(goodRecords(10));
 
-let server: S3Server;
-let client: S3Client;
-
-beforeAll(async () => {
-  server = await startS3Server();
-  for (const [name, value] of Object.entries(server.environment)) vi.stubEnv(name, value);
-  client = testClient(server);
-}, 600_000);
-
-afterAll(async () => {
-  client.destroy();
-  await server.stop();
-  vi.unstubAllEnvs();
-});
+const s3 = useS3Server();
 
 type Step = 'stageInput' | 'buildCdf' | 'takeProduct' | 'recordDay';
 
@@ -63,10 +48,9 @@ interface Hosts {
 }
 
 async function setUp(csv = TEN): Promise<Hosts> {
-  const [home, scratch, bucket] = [await createPlace(), await temporaryFolder(), await createBucket(client)];
+  const [home, scratch, bucket] = [await createPlace(), await temporaryFolder(), await createBucket(s3.client)];
   await putDownload(home, DAY, csv);
-  const settings = { endpoint: server.endpoint, region: null, timeoutMs: 20_000 };
-  const area = new Staging(`s3://${bucket.name}/staging`, settings);
+  const area = new Staging(`s3://${bucket.name}/staging`, s3.settings);
   const atHome = createActivities({ ...home.deps, staging: { side: 'home', area } });
   const elsewhere = createActivities({ ...home.deps, staging: { side: 'builder', area, scratch } });
   const day = (run = 'workflow-run-1'): DayAttempt => dayAttempt({ day: DAY, run });
@@ -179,11 +163,7 @@ describe('killed anywhere, the next try goes on', () => {
     const attempt = await staged(hosts);
     await hosts.run(hosts.elsewhere, 'buildCdf', attempt);
     const prefix = `days/reach-all/quicklook/${DAY}/built/`;
-    await new Staging(`s3://${hosts.bucket.name}/staging`, {
-      endpoint: server.endpoint,
-      region: null,
-      timeoutMs: 20_000,
-    }).sweep(prefix);
+    await new Staging(`s3://${hosts.bucket.name}/staging`, s3.settings).sweep(prefix);
     await hosts.run(hosts.elsewhere, 'buildCdf', attempt);
     await hosts.run(hosts.atHome, 'takeProduct', attempt);
     expect((await hosts.bucket.keys()).filter((key) => key.endsWith('.cdf'))).toHaveLength(1);

@@ -11,6 +11,7 @@ import { createUdlSource } from '../../src/sources/udl/index.ts';
 import { armCrashPoint, parseCrashPoint } from '../../src/storage/crash-point.ts';
 import { parseDestination } from '../../src/storage/destination.ts';
 import { openWorkspace } from '../../src/storage/workspace.ts';
+import { dayAttempt } from './day-attempt.ts';
 
 const [baseUrl = '', dir = '', day = '', point = ''] = process.argv.slice(2);
 const workspace = await openWorkspace({ dir });
@@ -31,27 +32,12 @@ const activities = createActivities({
   log,
   today,
 });
-const attempt: DayAttempt = {
-  workflowRunId: 'workflow-run-2',
-  input: {
-    workspace: workspace.name,
-    runId: '6f0c0b1e-0000-4000-8000-000000000000',
-    product: 'reach-all/quicklook',
-    day: parseDay(day),
-    stages: ['download', 'count'],
-    recheck: { anyway: [] },
-    reason: 'a test',
-    searchAttributes: false,
-    options: {
-      mode: 'run',
-      retryFailed: false,
-      uploadTo: null,
-      profile: 'parity',
-      sliceMode: 'half-open',
-      limitDays: null,
-    },
-  },
-};
+const attempt = dayAttempt({
+  day: parseDay(day),
+  stages: ['download', 'count'],
+  run: 'workflow-run-2',
+  recheck: { anyway: [] },
+});
 armCrashPoint(parseCrashPoint(point));
 process.stdout.write('begun\n');
 await new MockActivityEnvironment({ attempt: 1 }).run((input: DayAttempt) => activities.downloadWindow(input), attempt);

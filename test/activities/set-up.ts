@@ -17,10 +17,7 @@ import { DEFAULT_S3_SETTINGS } from '../../src/storage/s3/settings.ts';
 import { createActivities } from '../../src/activities/index.ts';
 import type { ActivityDependencies } from '../../src/activities/dependencies.ts';
 import type { Activities, DayAttempt, StageResult } from '../../src/activities/types.ts';
-import type { Recheck, RunOptions, Stage } from '../../src/core/backfill/types.ts';
-import type { ProductSlug } from '../../src/core/product.ts';
 import { Secret } from '../../src/core/secret.ts';
-import { parseDay } from '../../src/core/time/day.ts';
 import type { Day } from '../../src/core/time/day.ts';
 import { createGate } from '../../src/gate/index.ts';
 import { openLedger } from '../../src/ledger/index.ts';
@@ -30,9 +27,11 @@ import type { UdlSource } from '../../src/sources/udl/index.ts';
 import { parseDestination } from '../../src/storage/destination.ts';
 import { openWorkspace } from '../../src/storage/workspace.ts';
 import type { Workspace } from '../../src/storage/workspace.ts';
+import { ALL } from './day-attempt.ts';
+
+export { ALL, dayAttempt } from './day-attempt.ts';
 
 const TOKEN = 'Basic c2VjcmV0OnBhc3N3b3Jk';
-export const ALL: ProductSlug = 'reach-all/quicklook';
 
 export interface Place {
   readonly workspace: Workspace;
@@ -124,48 +123,6 @@ function fastPace() {
 
 export function sourceAt(baseUrl: string): UdlSource {
   return createUdlSource({ baseUrl, token: new Secret(TOKEN), threads: 1, requestTimeoutMs: 30_000 });
-}
-
-export function dayAttempt(
-  changes: {
-    day?: Day;
-    product?: ProductSlug;
-    options?: Partial<RunOptions>;
-    stages?: readonly Stage[];
-    run?: string;
-    recheck?: Recheck;
-  } = {},
-): DayAttempt {
-  const {
-    day = parseDay('2026-01-01'),
-    product = ALL,
-    options = {},
-    stages = ['build'],
-    run = 'workflow-run-1',
-    recheck,
-  } = changes;
-  return {
-    workflowRunId: run,
-    input: {
-      workspace: 'test',
-      runId: '6f0c0b1e-0000-4000-8000-000000000000',
-      product,
-      day,
-      stages,
-      ...(recheck && { recheck }),
-      reason: 'a test',
-      searchAttributes: false,
-      options: {
-        mode: 'run',
-        retryFailed: false,
-        uploadTo: null,
-        profile: 'parity',
-        sliceMode: 'half-open',
-        limitDays: null,
-        ...options,
-      },
-    },
-  };
 }
 
 /** The engine for one try; failures are what tests look at, so that it need not log them. */

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFile, readdir, stat, utimes, writeFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { parse } from 'csv-parse/sync';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { discardSlices, downloadDay } from '../../../src/activities/download/index.ts';
 import type {
   DownloadDependencies,
@@ -11,23 +11,12 @@ import type {
   DownloadRequest,
 } from '../../../src/activities/download/index.ts';
 import { addDays } from '../../../src/core/time/day.ts';
-import type { UdlSource } from '../../../src/sources/udl/index.ts';
 import { readManifest } from '../../../src/storage/manifest.ts';
-import { sendJson, startScriptedServer } from '../../sources/udl/scripted-server.ts';
+import { sendJson } from '../../sources/udl/scripted-server.ts';
 import type { ScriptedServer } from '../../sources/udl/scripted-server.ts';
-import {
-  ARCHIVE,
-  DAY,
-  START,
-  TOKEN,
-  answerFrom,
-  makeWorkspace,
-  memoryLedger,
-  openGate,
-  record,
-  testSource,
-} from './set-up.ts';
+import { ARCHIVE, DAY, START, TOKEN, answerFrom, record } from './set-up.ts';
 import type { TestLedger, Workspace } from './set-up.ts';
+import { useDownloads } from './use-downloads.ts';
 
 const ONE: DownloadRequest = { product: 'reach-101/quicklook', day: DAY, sliceMode: 'half-open' };
 const ALL: DownloadRequest = { ...ONE, product: 'reach-all/quicklook' };
@@ -35,29 +24,12 @@ const ALL: DownloadRequest = { ...ONE, product: 'reach-all/quicklook' };
 const OF_DAY = ARCHIVE.slice(0, 16);
 
 let server: ScriptedServer;
-let source: UdlSource;
 let folders: Workspace;
 let ledger: TestLedger;
 let deps: DownloadDependencies;
 
-beforeAll(async () => {
-  server = await startScriptedServer(() => undefined);
-  source = testSource(server.url);
-});
-
-beforeEach(async () => {
-  server.seen.length = 0;
-  server.script = answerFrom(ARCHIVE);
-  folders = await makeWorkspace();
-  ledger = memoryLedger();
-  deps = { gate: openGate(), source, ledger, folders };
-});
-
-afterEach(() => folders.remove());
-
-afterAll(async () => {
-  await source.close();
-  await server.close();
+useDownloads(answerFrom(ARCHIVE), (place) => {
+  ({ server, folders, ledger, deps } = place);
 });
 
 type Done = Extract<DownloadOutcome, { outcome: 'done' }>;

@@ -1,5 +1,5 @@
 import { readFile, readdir } from 'node:fs/promises';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { downloadDay } from '../../../src/activities/download/index.ts';
 import type {
   DownloadDependencies,
@@ -18,12 +18,12 @@ import {
   answerFrom,
   drive,
   fastClock,
-  makeWorkspace,
   memoryLedger,
   openGate,
   testSource,
 } from './set-up.ts';
 import type { TestLedger, Workspace } from './set-up.ts';
+import { undisturbedHash, useDownloads } from './use-downloads.ts';
 
 const ONE: DownloadRequest = { product: 'reach-101/quicklook', day: DAY, sliceMode: 'half-open' };
 const ALL: DownloadRequest = { ...ONE, product: 'reach-all/quicklook' };
@@ -36,28 +36,12 @@ let ledger: TestLedger;
 let deps: DownloadDependencies;
 let undisturbed: string;
 
+useDownloads(GOOD, (place) => {
+  ({ server, source, folders, ledger, deps } = place);
+});
+
 beforeAll(async () => {
-  server = await startScriptedServer(GOOD);
-  source = testSource(server.url);
-  const calm = await makeWorkspace();
-  const outcome = await downloadDay({ gate: openGate(), source, ledger: memoryLedger(), folders: calm }, ONE);
-  undisturbed = outcome.outcome === 'done' ? outcome.sha256 : '';
-  await calm.remove();
-});
-
-beforeEach(async () => {
-  server.seen.length = 0;
-  server.script = GOOD;
-  folders = await makeWorkspace();
-  ledger = memoryLedger();
-  deps = { gate: openGate(), source, ledger, folders };
-});
-
-afterEach(() => folders.remove());
-
-afterAll(async () => {
-  await source.close();
-  await server.close();
+  undisturbed = await undisturbedHash(ONE);
 });
 
 /** `fault` answers the first time that the slice at `quarter` (0…3) is asked for. */

@@ -1,28 +1,17 @@
 /** TRACK-10: answers that came whole and cannot be read are kept, and completed days from them later, without the source. */
 import { readFile, readdir, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { downloadDay, allKeptBodies, reprocessDay, surveyKeptDay } from '../../../src/activities/download/index.ts';
 import type { DownloadDependencies, DownloadRequest } from '../../../src/activities/download/index.ts';
 import { bodyOf, keepBody } from '../../../src/activities/download/kept-body.ts';
 import { daySlices } from '../../../src/core/slices.ts';
 import type { Slice } from '../../../src/core/slices.ts';
-import type { UdlSource } from '../../../src/sources/udl/index.ts';
-import { send, startScriptedServer } from '../../sources/udl/scripted-server.ts';
+import { send } from '../../sources/udl/scripted-server.ts';
 import type { Script, ScriptedServer } from '../../sources/udl/scripted-server.ts';
-import {
-  ARCHIVE,
-  DAY,
-  START,
-  answerFrom,
-  drive,
-  makeWorkspace,
-  memoryLedger,
-  openGate,
-  record,
-  testSource,
-} from './set-up.ts';
+import { ARCHIVE, DAY, START, answerFrom, drive, record } from './set-up.ts';
 import type { TestLedger, TestRecord, Workspace } from './set-up.ts';
+import { undisturbedHash, useDownloads } from './use-downloads.ts';
 
 const ONE: DownloadRequest = { product: 'reach-101/quicklook', day: DAY, sliceMode: 'half-open' };
 const QUARTER_MS = 21_600_000;
@@ -30,34 +19,17 @@ const SLICES = daySlices(DAY, 'REACH-101', 'half-open');
 const GOOD = answerFrom(ARCHIVE);
 
 let server: ScriptedServer;
-let source: UdlSource;
 let folders: Workspace;
 let ledger: TestLedger;
 let deps: DownloadDependencies;
 let undisturbed: string;
 
+useDownloads(GOOD, (place) => {
+  ({ server, folders, ledger, deps } = place);
+});
+
 beforeAll(async () => {
-  server = await startScriptedServer(GOOD);
-  source = testSource(server.url);
-  const calm = await makeWorkspace();
-  const outcome = await downloadDay({ gate: openGate(), source, ledger: memoryLedger(), folders: calm }, ONE);
-  undisturbed = outcome.outcome === 'done' ? outcome.sha256 : '';
-  await calm.remove();
-});
-
-beforeEach(async () => {
-  server.seen.length = 0;
-  server.script = GOOD;
-  folders = await makeWorkspace();
-  ledger = memoryLedger();
-  deps = { gate: openGate(), source, ledger, folders };
-});
-
-afterEach(() => folders.remove());
-
-afterAll(async () => {
-  await source.close();
-  await server.close();
+  undisturbed = await undisturbedHash(ONE);
 });
 
 const folder = (): string => join(folders.slices, 'reach-101/quicklook', DAY);

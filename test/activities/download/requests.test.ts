@@ -1,5 +1,5 @@
 /** How many requests a day took is told over all calls of its stage, also by those that end in an error. */
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { downloadDay } from '../../../src/activities/download/index.ts';
 import type {
   DownloadDependencies,
@@ -9,35 +9,20 @@ import type {
 import { explainText } from '../../../src/cli/support/explain-text.ts';
 import { HeldBack } from '../../../src/sources/udl/index.ts';
 import type { UdlSource } from '../../../src/sources/udl/index.ts';
-import { send, startScriptedServer } from '../../sources/udl/scripted-server.ts';
+import { send } from '../../sources/udl/scripted-server.ts';
 import type { ScriptedServer } from '../../sources/udl/scripted-server.ts';
-import { ARCHIVE, DAY, START, answerFrom, makeWorkspace, memoryLedger, openGate, testSource } from './set-up.ts';
-import type { Workspace } from './set-up.ts';
+import { ARCHIVE, DAY, START, answerFrom, memoryLedger, openGate } from './set-up.ts';
+import { useDownloads } from './use-downloads.ts';
 
 const ONE: DownloadRequest = { product: 'reach-101/quicklook', day: DAY, sliceMode: 'half-open' };
 const GOOD = answerFrom(ARCHIVE);
 
 let server: ScriptedServer;
 let source: UdlSource;
-let folders: Workspace;
 let deps: DownloadDependencies;
 
-beforeAll(async () => {
-  server = await startScriptedServer(GOOD);
-  source = testSource(server.url);
-});
-
-beforeEach(async () => {
-  server.script = GOOD;
-  folders = await makeWorkspace();
-  deps = { gate: openGate(), source, ledger: memoryLedger(), folders };
-});
-
-afterEach(() => folders.remove());
-
-afterAll(async () => {
-  await source.close();
-  await server.close();
+useDownloads(GOOD, (place) => {
+  ({ server, source, deps } = place);
 });
 
 /** The source, for tests that change a part of it. */
