@@ -5,7 +5,7 @@
  * Nothing that anybody wrote is lost: complete rows stay, a torn line of ours is written again from the ledger, and any
  * other torn line is put aside in a file of its own. Of the file and the ledger it keeps a batch in memory.
  */
-import { open } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { PipelineError } from '../core/errors.ts';
 import { freeName } from './free-name.ts';
@@ -87,6 +87,19 @@ function tell({ path, cursor, onNotice }: RepairRequest, missing: number): void 
     missing === 0 ? 'it lacks no row of the ledger' : `${missing} rows that it lacked were added from the ledger`;
   if (cursor !== null) onNotice(`${path}: was cut or written to since this program wrote it last; ${added}`);
   else if (missing > 0) onNotice(`${path}: ${added}`);
+}
+
+/**
+ * Before rows are brought into a ledger whose CSV this is: what cannot be written on is told before anything is done.
+ *
+ * @throws PipelineError `config_invalid` when the file is there and is not a telemetry CSV of ours
+ */
+export async function requireTelemetryLayout(path: string): Promise<void> {
+  const size = await stat(path).then(
+    (found) => found.size,
+    () => 0,
+  );
+  if (size > 0 && (await readHeader(path)) === 'foreign') throw notTelemetry(path);
 }
 
 /** Whether the file goes on behind `offset`, and a line ends there. */

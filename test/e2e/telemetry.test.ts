@@ -157,6 +157,14 @@ test('TRACK-8, CLI-19: after adopt, download and process ask for nothing that an
     if (path.includes('/.')) rmSync(path);
   }
   const left = [out, cdf].map((folder) => fileHashes(folder));
+  // A layout that cannot be written on is refused before anything is done.
+  const telemetry = join(out, 'download_telemetry.csv');
+  const text = readFileSync(telemetry, 'utf8');
+  writeFileSync(telemetry, text.replace('window_start_utc,window_end_utc', 'window_end_utc,window_start_utc'));
+  const refused = await place.run(['adopt', out, '--products', cdf]);
+  expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining('its first line is another header') });
+  expect(filesBelow(out).filter((path) => path.endsWith('reachback.db'))).toEqual([]);
+  writeFileSync(telemetry, text);
   expect(left.map((files) => Object.keys(files).length)).toEqual([3, 2]);
 
   const adopted = await place.run(['adopt', out, '--products', cdf, '--json'], { BASICAUTH: undefined });

@@ -7,6 +7,7 @@ import type { TakenUp } from '../../activities/adopt/take-up-files.ts';
 import { PipelineError } from '../../core/errors.ts';
 import { ledgerAddress } from '../../ledger/address.ts';
 import { openLedger } from '../../ledger/index.ts';
+import { requireTelemetryLayout } from '../../ledger/telemetry-repair.ts';
 import type { SqlLedger } from '../../ledger/sql-ledger.ts';
 import type { AttemptImport } from '../../ledger/telemetry-import.ts';
 import { crashPoint } from '../../storage/crash-point.ts';
@@ -45,6 +46,7 @@ export async function asWriter<T>(
 ): Promise<T> {
   const lock = await lockWorker(workspace, context.commandLine);
   try {
+    await requireTelemetryLayout(workspace.telemetryFile);
     const onNotice = (notice: string): void => context.remark(notice);
     const { ledger, telemetry } = await openLedger({
       workspace,
