@@ -71,11 +71,35 @@ test('the byte reader gives the same instant, or leaves the text to the general 
       const text = `${moment.toISOString().slice(0, 19)}${digits === null ? '' : `.${digits}`}${zone}`;
       if (zone === 'Z') understood++;
       expect(ofText.read(text)).toBe(parseInstant(text));
+      // The second time the date is known.
+      expect(readBytes(text)).toBe(zone === 'Z' ? parseInstant(text) : NaN);
       expect(readBytes(text)).toBe(zone === 'Z' ? parseInstant(text) : NaN);
     }),
     { numRuns: 2000 },
   );
   expect(understood).toBeGreaterThan(100);
+});
+
+test('of a date that is known, every time of day is read to the millisecond, and nothing that is none', () => {
+  const midnight = readBytes('2026-01-01T00:00:00Z');
+  const part = (of: number) => fc.integer({ min: 0, max: of });
+  fc.assert(
+    fc.property(part(29), part(69), part(69), part(999), (hour, minute, second, millis) => {
+      const two = (value: number) => String(value).padStart(2, '0');
+      const text = `2026-01-01T${two(hour)}:${two(minute)}:${two(second)}.${String(millis).padStart(3, '0')}Z`;
+      const isTime = hour < 24 && minute < 60 && second < 60;
+      const expected = midnight + (((hour * 60 + minute) * 60 + second) * 1_000 + millis) * 1_000;
+      expect(readBytes(text)).toBe(isTime ? expected : NaN);
+    }),
+    { numRuns: 2000 },
+  );
+  const good = '2026-01-01T12:34:56.789Z';
+  for (let i = 0; i < good.length; i++) {
+    for (const other of ['x', ':', '/', ' ', '\0', '.', '-'].filter((sign) => sign !== good[i])) {
+      expect(readBytes(good)).toBe(parseInstant(good));
+      expect(readBytes(good.slice(0, i) + other + good.slice(i + 1))).toBeNaN();
+    }
+  }
 });
 
 test('a character whose lower byte is a digit is no digit', () => {
