@@ -19,7 +19,7 @@ export const CODES_BYTES: usize = 8;
 /** Of each row of the block its numbers, doubles in the order of `Row.numbers`. */
 export const NUMBERS: usize = 0x1b000;
 export const NUMBERS_BYTES: usize = 80;
-/** The file's bytes, a zero behind the last; to the memory's end, which lies 16 bytes behind the longest input or more. */
+/** The file's bytes, a zero behind the last; to the memory's end, which lies 32 bytes behind the longest input or more. */
 export const INPUT: usize = 0x30000;
 
 // Places in `Row.numbers`.

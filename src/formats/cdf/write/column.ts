@@ -4,7 +4,7 @@
  * Blocks are cut at fixed record numbers, so they do not depend on how records were batched.
  */
 import { promisify } from 'node:util';
-import { gzip } from 'node:zlib';
+import { constants, gzip } from 'node:zlib';
 import type { InFlight } from '../in-flight.ts';
 
 const gzipAsync = promisify(gzip);
@@ -134,6 +134,8 @@ class GzipColumn implements Column {
   #open: Buffer | undefined;
   #openBytes = 0;
   #sealed = 0; // blocks handed to the pool
+  /** Of compressed to raw bytes: that of the block before, and a little more. */
+  #likelyRatio = 1 / 4;
 
   constructor(shape: ColumnShape, store: BlockStore, inFlight: InFlight) {
     this.#shape = shape;
@@ -174,12 +176,21 @@ class GzipColumn implements Column {
   async #pack(raw: Uint8Array, index: number): Promise<Block> {
     const { gzipLevel, recordBytes, blockRecords } = this.#shape;
     const first = index * blockRecords;
-    // Most blocks shrink to a quarter: one round trip to the pool, and little memory held until the next collection.
-    const chunkSize = Math.max(64, Math.ceil(raw.byteLength / 4));
-    const packed = await gzipAsync(raw, { level: gzipLevel, chunkSize });
+    // All in one go and room for what is likely: one round trip to the pool, and no parts to join.
+    const chunkSize = Math.max(64, Math.ceil(raw.byteLength * this.#likelyRatio));
+    const packed = await gzipAsync(raw, { level: gzipLevel, flush: constants.Z_FINISH, chunkSize });
+    this.#likelyRatio = (1.1 * packed.byteLength) / raw.byteLength;
     const isCompressed = packed.byteLength < raw.byteLength;
     const extent = await this.#store.put(isCompressed ? packed : raw, index, 0);
+    release(packed);
     const last = first + raw.byteLength / recordBytes - 1;
     return { first, last, isCompressed, extents: [extent], dataBytes: extent.length };
   }
+}
+
+/** Frees the bytes at once: by the next collection they would be tens of megabytes. Nobody else may have a view of them. */
+function release(bytes: Buffer): void {
+  const { buffer } = bytes;
+  // Smaller ones may share their memory with others.
+  if (bytes.byteLength > Buffer.poolSize && buffer instanceof ArrayBuffer) buffer.transfer(0);
 }

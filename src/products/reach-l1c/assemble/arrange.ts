@@ -3,7 +3,7 @@
  */
 import { PipelineError } from '../../../core/errors.ts';
 import type { Dictionary } from '../read/dictionary.ts';
-import { CREATED_AT, OB_TIME } from '../read/row.ts';
+import { OB_TIME } from '../read/row.ts';
 import type { RecordStore } from './record-store.ts';
 
 export interface Arrangement {
@@ -98,7 +98,7 @@ export function dropDuplicates(
         metIn[channel] = t + 1;
         placeOf[channel] = size;
         order[size++] = index; // never ahead of `i`
-      } else if (store.number(index, CREATED_AT) > store.number(order[placeOf[channel]!]!, CREATED_AT)) {
+      } else if (store.isNewer(index, order[placeOf[channel]!]!)) {
         order[placeOf[channel]!] = index;
       }
     }
@@ -116,8 +116,8 @@ export function soleDescriptor({ order }: Arrangement, store: RecordStore, descr
   const counts = new Map<number, number>();
   let last = -1;
   let run = 0;
-  for (const index of order) {
-    const descriptor = store.descriptor(index);
+  for (let i = 0; i < order.length; i++) {
+    const descriptor = store.descriptor(order[i]!);
     if (descriptor !== last) {
       if (run > 0) counts.set(last, (counts.get(last) ?? 0) + run);
       last = descriptor;

@@ -2,9 +2,10 @@
  * The arrays of the product, a block of times at a time (CDF-15…19): memory stays the same however long the day is.
  */
 import { instantToTt2000 } from '../read/instant.ts';
-import { ALT, CREATED_AT, LAT, LON, OB_QUALITY, OB_VALUE, SEN_POS } from '../read/row.ts';
+import { ALT, LAT, LON, OB_QUALITY, OB_VALUE, SEN_POS } from '../read/row.ts';
 import type { Arrangement } from './arrange.ts';
 import type { Axes } from './channels.ts';
+import { FIRST_OF_SENSOR, SENSOR_NUMBERS } from './record-store.ts';
 import type { RecordStore } from './record-store.ts';
 
 /** Cells without data (CDF-19). */
@@ -45,6 +46,7 @@ export function* makeBlocks(arrangement: Arrangement, store: RecordStore, axes: 
   const doseRate = new Float64Array(blockTimes * cells);
   const perSensor = SENSOR_VARIABLES.map(() => new Float64Array(blockTimes * sensors));
   const speakers = new Speakers(store, sensors);
+  const ofSensor = new Float64Array(SENSOR_NUMBERS);
   for (let first = 0; first < times.length; first += blockTimes) {
     const count = Math.min(blockTimes, times.length - first);
     doseRate.fill(FILL);
@@ -70,8 +72,9 @@ export function* makeBlocks(arrangement: Arrangement, store: RecordStore, axes: 
       const dose = store.number(index, OB_VALUE);
       if (dose === dose) doseRate[(offset * sensors + sensor) * axes.flavorCount + axes.slotOfChannel[channel]!] = dose;
       if (!speakers.offer(time, sensor, index)) continue;
+      store.copySensor(index, ofSensor);
       for (let v = 0; v < SENSOR_VARIABLES.length; v++) {
-        const value = store.number(index, SENSOR_VARIABLES[v]![1]);
+        const value = ofSensor[SENSOR_VARIABLES[v]![1] - FIRST_OF_SENSOR]!;
         perSensor[v]![offset * sensors + sensor] = value === value ? value : FILL;
       }
     }
@@ -94,9 +97,8 @@ class Speakers {
   offer(time: number, sensor: number, index: number): boolean {
     if (this.#time[sensor] === time + 1) {
       const current = this.#index[sensor]!;
-      const age = this.#store.number(index, CREATED_AT);
-      const currentAge = this.#store.number(current, CREATED_AT);
-      if (age < currentAge || (age === currentAge && index > current)) return false;
+      if (this.#store.isNewer(current, index)) return false;
+      if (index > current && !this.#store.isNewer(index, current)) return false;
     }
     this.#time[sensor] = time + 1;
     this.#index[sensor] = index;

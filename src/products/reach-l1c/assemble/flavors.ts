@@ -18,7 +18,7 @@ export function remarkFlavors(
   warnings: Warnings,
 ): void {
   const counts = new Uint32Array(channels.list.length);
-  for (const index of order) counts[store.channel(index)]!++;
+  for (let i = 0; i < order.length; i++) counts[store.channel(order[i]!)]!++;
   for (const [channel, { sensor, description }] of channels.list.entries()) {
     const id = vocabulary.sensorIds.text(sensor);
     const text = vocabulary.descriptions.text(description);

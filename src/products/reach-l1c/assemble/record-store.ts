@@ -12,8 +12,8 @@ const SEGMENT_ROWS = 1 << SEGMENT_BITS;
 const SEGMENT_MASK = SEGMENT_ROWS - 1;
 
 /** The numbers of a row before this one are of the reading itself, those from it on of its sensor at that time. */
-const FIRST_OF_SENSOR = OB_QUALITY;
-const SENSOR_NUMBERS = ROW_NUMBERS - FIRST_OF_SENSOR;
+export const FIRST_OF_SENSOR = OB_QUALITY;
+export const SENSOR_NUMBERS = ROW_NUMBERS - FIRST_OF_SENSOR;
 
 interface Segment {
   /** `FIRST_OF_SENSOR` a reading. */
@@ -75,17 +75,22 @@ export class RecordStore {
     segment.sensors[row] = this.#addSensor(numbers, start, sensor);
   }
 
-  /**
-   * @param slot - a place in `Row.numbers`
-   * @returns from `obQuality` on only of a reading that speaks for its sensor that of itself
-   */
+  /** @param slot - `OB_TIME`, `CREATED_AT` or `OB_VALUE` */
   number(index: number, slot: number): number {
-    const segment = this.#segments[index >>> SEGMENT_BITS]!;
-    const row = index & SEGMENT_MASK;
-    if (slot < FIRST_OF_SENSOR) return segment.numbers[row * FIRST_OF_SENSOR + slot]!;
-    const place = segment.sensors[row]!;
+    return this.#segments[index >>> SEGMENT_BITS]!.numbers[(index & SEGMENT_MASK) * FIRST_OF_SENSOR + slot]!;
+  }
+
+  /** Whether a reading was created later than another. */
+  isNewer(index: number, other: number): boolean {
+    return this.number(index, CREATED_AT) > this.number(other, CREATED_AT);
+  }
+
+  /** Copies the numbers of a reading that speaks for its sensor, those of a `Row` from `obQuality` on, to `target`. */
+  copySensor(index: number, target: Float64Array): void {
+    const place = this.#segments[index >>> SEGMENT_BITS]!.sensors[index & SEGMENT_MASK]!;
     const numbers = this.#sensorNumbers[place >>> SEGMENT_BITS]!;
-    return numbers[(place & SEGMENT_MASK) * SENSOR_NUMBERS + slot - FIRST_OF_SENSOR]!;
+    const first = (place & SEGMENT_MASK) * SENSOR_NUMBERS;
+    for (let i = 0; i < SENSOR_NUMBERS; i++) target[i] = numbers[first + i]!;
   }
 
   channel(index: number): number {
@@ -96,7 +101,7 @@ export class RecordStore {
     return this.#segments[index >>> SEGMENT_BITS]!.descriptors[index & SEGMENT_MASK]!;
   }
 
-  /** A copy of one slot of all readings. */
+  /** A copy of one slot, as for `number`, of all readings. */
   column(slot: number): Float64Array {
     const column = new Float64Array(this.#size);
     for (let index = 0; index < column.length; index++) column[index] = this.number(index, slot);

@@ -12,6 +12,9 @@ export interface ByteLoops {
   readonly COLUMNS: WebAssembly.Global;
   readonly NUMBERS: WebAssembly.Global;
   readonly CODES: WebAssembly.Global;
+  readonly POWERS: WebAssembly.Global;
+  readonly LEAST_POWER: WebAssembly.Global;
+  readonly GREATEST_POWER: WebAssembly.Global;
   readonly MAX_COLUMNS: WebAssembly.Global;
   readonly MAX_ROWS: WebAssembly.Global;
   setColumns(count: number): void;
@@ -25,39 +28,28 @@ export interface ByteLoops {
   readInstant(start: number, field: 0 | 1, slot: number): number;
 }
 
-interface Loaded {
-  readonly module: WebAssembly.Module;
-  readonly powers: BigUint64Array;
-}
-
 /** @returns the code of the text in `[start, end)` of the memory; `field` as in `wasm/rows/texts.ts` */
 export type CodeOf = (field: number, start: number, end: number) => number;
 
 const PAGE_BYTES = 1 << 16;
 /** Where the input begins. */
 const PAGES_BEFORE_INPUT = 3;
-/** The loops look at sixteen bytes at a time. */
-const LOOK_AHEAD = 16;
-
-// The range of a double's power of ten, and where their table goes.
-const LEAST_POWER = -342;
-const GREATEST_POWER = 308;
-const POWERS = 0x2000;
+/** The loops look at sixteen bytes at a time, and at the next one. */
+const LOOK_AHEAD = 32;
 
 /** Once in a thread. */
-let loaded: Loaded | undefined;
+let loaded: { readonly module: WebAssembly.Module; powers?: BigUint64Array } | undefined;
 
 /** @param inputBytes - of the longest input with the zero behind it */
 export function newByteLoops(inputBytes: number, codeOf: CodeOf): ByteLoops {
-  loaded ??= {
-    module: new WebAssembly.Module(readFileSync(new URL('./plain-rows.wasm', import.meta.url))),
-    powers: powersOfFive(LEAST_POWER, GREATEST_POWER),
-  };
+  loaded ??= { module: new WebAssembly.Module(readFileSync(new URL('./plain-rows.wasm', import.meta.url))) };
   const pages = PAGES_BEFORE_INPUT + Math.ceil((inputBytes + LOOK_AHEAD) / PAGE_BYTES);
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
-  new BigUint64Array(memory.buffer, POWERS).set(loaded.powers);
   const imports = { env: { memory }, texts: { codeOf }, instant: { startOfDate } };
-  return new WebAssembly.Instance(loaded.module, imports).exports as ByteLoops;
+  const loops = new WebAssembly.Instance(loaded.module, imports).exports as ByteLoops;
+  loaded.powers ??= powersOfFive(loops.LEAST_POWER.value, loops.GREATEST_POWER.value);
+  new BigUint64Array(memory.buffer, loops.POWERS.value).set(loaded.powers);
+  return loops;
 }
 
 const starts = new Map<number, number>();
