@@ -94,7 +94,7 @@ async function takeUpDay(ledger: Ledger, folders: TakeUpFolders, told: ToldDay) 
     if (facts?.counts && (await isRecorded(facts.artifact, path))) return facts.artifact;
     const released = await releasedDownload(told, path);
     const verified = released ?? (await verifyDownload(told, told.download, path));
-    if ('problem' in verified) return refuse('download', path, verified);
+    if ('problem' in verified) return refuse('download', path, soughtIn(folders.downloads, verified));
     const { row, counts, check } = verified;
     try {
       await ledger.putArtifact(row);
@@ -112,7 +112,7 @@ async function takeUpDay(ledger: Ledger, folders: TakeUpFolders, told: ToldDay) 
     if (await isRecorded(facts?.productFile ?? null, path)) return facts?.productFile ?? null;
     const isOfInput = input !== null && basename(told.build.inputPath ?? '') === basename(input.path);
     const verified = await verifyProduct(told, told.build, path, isOfInput ? input.sha256 : null);
-    if ('problem' in verified) return refuse('product', path, verified);
+    if ('problem' in verified) return refuse('product', path, soughtIn(folders.products, verified));
     try {
       await ledger.putArtifact(verified.row);
     } catch (error) {
@@ -136,6 +136,13 @@ async function noteDelivery(ledger: Ledger, told: ToldDay, built: ArtifactRow | 
   const deliveredAt = new Date(finishedMs).toISOString();
   await ledger.putDelivery({ product, day, destination, key, sizeBytes, sha256, deliveredAt });
   return true;
+}
+
+/** Paths in a telemetry are often relative to a folder that nobody knows any more: where else a file was looked for. */
+function soughtIn(folder: string, refusal: Refusal): Refusal {
+  return refusal.problem === 'missing'
+    ? { ...refusal, detail: `${refusal.detail}, nor one of that name in ${folder}` }
+    : refusal;
 }
 
 function ownedOrThrow(error: unknown): { problem: 'owned'; detail: string } {

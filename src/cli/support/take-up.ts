@@ -150,7 +150,7 @@ export function takeUpText({ telemetry, files }: TakeUpResult): string {
   const unmatched = files.unmatched.map((path) => `no telemetry calls it whole, left alone: ${path}`);
   for (const list of [left, unmatched]) {
     lines.push(...list.slice(0, MOST_LISTED));
-    if (list.length > MOST_LISTED) lines.push(`… and ${list.length - MOST_LISTED} more; --json lists all`);
+    if (list.length > MOST_LISTED) lines.push(`… and ${formatCount(list.length - MOST_LISTED)} more; --json lists all`);
   }
   return lines.join('\n');
 }

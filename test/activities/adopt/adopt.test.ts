@@ -128,6 +128,7 @@ describe('a workspace of the reference', () => {
       '2025-09-04 differs',
     ]);
     expect(files.notTaken[0]!.detail).toBe(`${RECORDS} records, the telemetry says 9999`);
+    expect(files.notTaken[1]!.detail).toBe(`no such file, nor one of that name in ${downloads}`);
     expect(files.unmatched).toEqual([2, 4, 7].map((day) => join(downloads, nameOf(day))));
 
     expect(await actions('download', '2025-09-07')).toEqual({
