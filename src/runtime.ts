@@ -3,7 +3,7 @@
  */
 import { ApplicationFailure } from '@temporalio/common';
 import { DefaultLogger, makeTelemetryFilterString, Runtime } from '@temporalio/worker';
-import type { LogLevel } from '@temporalio/worker';
+import type { LogLevel, LogMetadata } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { ERROR_KINDS, PipelineError } from './core/errors.ts';
 import { HISTOGRAM_BUCKETS } from './metrics.ts';
@@ -36,7 +36,7 @@ export function installRuntime(log: Logger, metricsAddress: string | null = null
     }
     // What has a kind was told where it happened, in words for people.
     const known = message === 'Activity failed' && hasKind(meta?.['error']);
-    log[known ? 'debug' : levels[level]]({ ...meta }, message);
+    log[known ? 'debug' : levels[level]](withErrorInWords(meta), message);
   });
   const telemetryOptions = {
     logging: { filter: makeTelemetryFilterString({ core: 'WARN', other: 'ERROR' }), forward: {} },
@@ -64,6 +64,12 @@ export function installRuntime(log: Logger, metricsAddress: string | null = null
       cause: error,
     });
   }
+}
+
+/** The SDK's facts of a line, with what an error says: as a fact of a line an error object shows nothing. */
+export function withErrorInWords(meta: LogMetadata | undefined): Record<string, unknown> {
+  const error: unknown = meta?.['error'];
+  return { ...meta, ...(error instanceof Error && { error: error.message }) };
 }
 
 function hasKind(error: unknown): boolean {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createRetryTeller } from '../src/runtime.ts';
+import { createRetryTeller, withErrorInWords } from '../src/runtime.ts';
 
 /** As the SDK's core wrote it while a server was away. */
 const ERROR =
@@ -22,4 +22,11 @@ test('other reasons, and texts in another form, are told too', () => {
     'The Temporal server does not answer (ResourceExhausted, namespace limit); it is asked again until it does.',
   );
   expect(createRetryTeller().tell(undefined, 0)).toContain('does not answer (no answer)');
+});
+
+test('an error in a line of the SDK is told in its words', () => {
+  const meta = { workflowId: 'day/a/b/2025-09-01', error: new Error('1 of 288 slices failed') };
+  expect(withErrorInWords(meta)).toEqual({ workflowId: 'day/a/b/2025-09-01', error: '1 of 288 slices failed' });
+  expect(withErrorInWords({ error: 'as text' })).toEqual({ error: 'as text' });
+  expect(withErrorInWords(undefined)).toEqual({});
 });

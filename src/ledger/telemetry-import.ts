@@ -1,6 +1,6 @@
 /** Rows of other telemetry files into `attempts`, each once, however often they are brought. */
 import { sql } from 'kysely';
-import type { CompiledQuery, Insertable, Kysely, Transaction } from 'kysely';
+import type { CompiledQuery, Insertable, Kysely, RawBuilder, Transaction } from 'kysely';
 import { latestStates } from './roll-up.ts';
 import type { AttemptsTable, LedgerTables } from './schema.ts';
 import type { ImportedAttempt } from './telemetry-rows.ts';
@@ -94,12 +94,16 @@ async function appendRows(trx: Transaction<LedgerTables>, rows: readonly Inserta
     if (isWhole) whole = insert;
     await trx.executeQuery(insert);
   }
-  // Whoever writes holds the ledger's write lock: all rows behind those of before are these. With one bound alone SQLite would
-  // read an index of all rows that there are.
+  // Whoever writes holds the ledger's write lock: all rows behind those of before are these.
   await sql`
-    ${latestStates(sql`seq > ${before?.seq ?? 0} and seq < ${Number.MAX_SAFE_INTEGER}`)}
+    ${statesBehind(before?.seq ?? 0)}
     on conflict (product, day, phase, destination) do update set
       seq = excluded.seq, status = excluded.status, error_type = excluded.error_type, told_at = excluded.told_at`.execute(
     trx,
   );
+}
+
+/** The latest states by the rows behind `seq`. With one bound alone SQLite would read an index of all rows that there are. */
+export function statesBehind(seq: number): RawBuilder<unknown> {
+  return latestStates(sql`seq > ${seq} and seq < ${Number.MAX_SAFE_INTEGER}`);
 }
