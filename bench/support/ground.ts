@@ -154,7 +154,7 @@ export class Ground {
 }
 
 /** The gate open as far as it goes: the machine is measured, not the pacing. */
-export const OPEN_GATE = ['--max-concurrent-requests', '16', '--initial-rate', '1000', '--max-rate', '1000'];
+export const OPEN_GATE = ['--max-concurrent-requests', '8', '--initial-rate', '1000', '--max-rate', '1000'];
 
 /** A worker of its own against the simulator, whatever the shell is set to. */
 export function programEnvironment(url: string, folder: string): Record<string, string | undefined> {
