@@ -1,5 +1,5 @@
 /**
- * A text that must not be printed. Whatever turns it into text (template strings, JSON, `console.log`, error messages)
+ * A text that must not be printed. Whatever turns it into text (template strings, JSON, logs, error messages)
  * gets a placeholder; the one way to the value is `reveal`, so that a search for it finds every use.
  */
 const PLACEHOLDER = '[secret]';
