@@ -94,13 +94,14 @@ export async function assembleMeanwhile(
 
 /** @returns null when nothing may be written to the part file */
 async function writePart(
-  { path }: PartFile,
+  { path, isTaken }: PartFile,
   fill: (file: FileHandle) => Promise<BodyDigest>,
 ): Promise<BodyDigest | null> {
   const file = await openPart(path);
   if (!file) return null;
   try {
     const digest = await fill(file);
+    if (isTaken(digest.sizeBytes, Infinity)) throw new PlaceTaken();
     // What an earlier pass wrote behind the end.
     await file.truncate(digest.sizeBytes);
     await file.sync();

@@ -15,6 +15,20 @@ export function partPath(folder: string): string {
   return join(folder, PART_NAME);
 }
 
+/** Part files that somebody in this process writes to, or is about to publish. */
+const claimed = new Set<string>();
+
+/**
+ * To be called before the part file is opened. An attempt that the engine gave up may still be at work when the next one begins.
+ *
+ * @returns what gives it free again; null while another attempt has it: then it may only be read
+ */
+export function claimPart(path: string): (() => void) | null {
+  if (claimed.has(path)) return null;
+  claimed.add(path);
+  return () => claimed.delete(path);
+}
+
 /**
  * Opens the part file for writing, a new one when there is none.
  *

@@ -14,6 +14,7 @@ import { writeManifest } from '../../storage/manifest.ts';
 import type { DownloadManifest } from '../../storage/manifest.ts';
 import type { BodyDigest } from './artifact-body.ts';
 import { assembleArtifact, assembleMeanwhile, findIntactArtifact, publishPart, unionOfColumns } from './artifact.ts';
+import { claimPart } from './day-part.ts';
 import { runPass, storageError } from './pass.ts';
 import type { PassResult } from './pass.ts';
 import { interval } from './slice-file.ts';
@@ -175,7 +176,10 @@ async function complete(
   if (store.missing.length === 0) return null;
   const giveUp = new AbortController();
   const signal = hooks.signal ? AbortSignal.any([hooks.signal, giveUp.signal]) : giveUp.signal;
-  const assembling = assembleMeanwhile(store.part, product.format, store.inOrder(signal), signal);
+  const release = claimPart(store.part.path);
+  const assembling = release
+    ? assembleMeanwhile(store.part, product.format, store.inOrder(signal), signal)
+    : Promise.resolve(null);
   // A failed pass is told by the pass; what else went wrong is told when it is awaited.
   assembling.catch(() => undefined);
   try {
@@ -186,6 +190,8 @@ async function complete(
     giveUp.abort(error);
     await assembling.catch(() => undefined);
     throw error;
+  } finally {
+    release?.();
   }
 }
 

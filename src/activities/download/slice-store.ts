@@ -204,6 +204,16 @@ export class SliceStore {
   }
 
   async #keep(slice: Slice, header: SliceHeader, block: Uint8Array, offer: Offer | null): Promise<KnownSlice> {
+    try {
+      return await this.#keepInTurn(slice, header, block, offer);
+    } catch (error) {
+      // It will not come any more.
+      this.#turns.isLate(slice.startMs);
+      throw error;
+    }
+  }
+
+  async #keepInTurn(slice: Slice, header: SliceHeader, block: Uint8Array, offer: Offer | null): Promise<KnownSlice> {
     const partStart = offer && (await offer.place);
     let file: SliceFile;
     if (partStart === null) file = await writeSliceFile(this.#folder, header, block);

@@ -118,7 +118,7 @@ export class Turns {
     this.tell();
   }
 
-  /** Asking for a slice has brought nothing: what waits for it goes into files of its own. */
+  /** Asking for a slice has brought nothing, or nothing that could be kept: what waits for it goes into files of its own. */
   isLate(startMs: number): void {
     this.#late.add(startMs);
     this.#decline(startMs);

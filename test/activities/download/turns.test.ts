@@ -4,7 +4,8 @@ import type { SliceFile, SliceHeader } from '../../../src/activities/download/sl
 import { Turns } from '../../../src/activities/download/turns.ts';
 import type { Offer } from '../../../src/activities/download/turns.ts';
 import { daySlices } from '../../../src/core/slices.ts';
-import { DAY, START } from './set-up.ts';
+import { SliceStore } from '../../../src/activities/download/slice-store.ts';
+import { DAY, START, makeWorkspace, memoryLedger } from './set-up.ts';
 
 const SLICES = daySlices(DAY, 'ALL', 'half-open').slice(0, 12);
 const STEP = 300_000;
@@ -52,6 +53,7 @@ function openDay(limits = LIMITS) {
   };
 }
 
+type Kept = ReturnType<SliceStore['keep']>;
 type Next = Awaited<ReturnType<ReturnType<Turns['inOrder']>['next']>>;
 
 /** Writes the slice whose turn it is at the byte given. @returns which it was */
@@ -158,4 +160,30 @@ test('slices without records have no turn, and what was placed or finished is no
   offer(2);
   write(await order.next(), 0);
   expect(offer(2)).toBeNull();
+});
+
+test('a slice that cannot be kept ends the waiting of those behind it', async () => {
+  const folders = await makeWorkspace();
+  const memory = memoryLedger();
+  const full: typeof memory = {
+    ...memory,
+    putSlice: (row) =>
+      row.startMs === START + STEP ? Promise.reject(new Error('no space left')) : memory.putSlice(row),
+  };
+  const request = { product: 'reach-all/quicklook', day: DAY, sliceMode: 'half-open' } as const;
+  const store = await SliceStore.open({ ledger: full, folders }, request, SLICES);
+  const order = store.inOrder(new AbortController().signal);
+  const first = order.next();
+  const [zero, one, two] = ['a', 'b', 'a'].map((column, place) => {
+    const { columns, counts } = header(place, BLOCK, [column]);
+    const facts = { kind: 'data', httpStatus: 200, bodyBytes: 1, seconds: 0, endedAtMs: 0, outside: 0 } as const;
+    return store.keep(SLICES[place]!, { ...facts, columns, counts, block: new Uint8Array(BLOCK), sha256: '' });
+  }) as [Kept, Kept, Kept];
+  expect([zero, one, two].map(({ isEarly }) => isEarly)).toEqual([false, false, false]);
+  expect(write(await first, 0)).toBe(0);
+  order.next().catch(() => undefined);
+  await expect(one.kept).rejects.toThrow('no space left');
+  expect(await two.kept).toMatchObject({ slice: SLICES[2] });
+  expect(store.files.map(({ isPart = false }) => isPart)).toEqual([true, false]);
+  await folders.remove();
 });

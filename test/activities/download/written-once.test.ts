@@ -346,6 +346,42 @@ describe('SAFE-5, SAFE-6: kill -9 at each step', () => {
   });
 });
 
+/** One answer's records to a request of the day. */
+const answerAs =
+  (variants: readonly Variant[]): ScriptedServer['script'] =>
+  (response, request) =>
+    sendJson(response, recordsOf(placeOf(request), variants[placeOf(request)]!));
+
+test('a finished slice that stands behind the new end of the file is not cut off', async () => {
+  server.script = inThisOrder([1, 0, 3, 3], PLACES, [3]);
+  await expect(download(folders, CSV)).rejects.toThrow('1 of 4');
+  await wreak(folders, CSV, { kind: 'gone', place: 0, variant: 3 }, [1, 0, 3, 3]);
+  server.script = answerAs([3, 0, 3, 3]);
+  const done = await download(folders, CSV);
+  const made = (await readdir(folders.downloads)).filter((name) => !name.startsWith('.sl'));
+  await Promise.all(made.map((name) => rm(join(folders.downloads, name))));
+  expect(await download(folders, CSV)).toEqual({ bytes: done!.bytes, requests: 0 });
+});
+
+test('SAFE-5: a former attempt that is still at work writes nothing into the file of the one that followed it', async () => {
+  const waiting = new Map<number, ServerResponse>();
+  server.script = (response, request) => waiting.set(placeOf(request), response);
+  const former = download(folders, CSV).catch((error: unknown) => error);
+  await expect.poll(() => waiting.size, { timeout: 20_000 }).toBe(4);
+  sendJson(waiting.get(0)!, recordsOf(0, 0));
+  await expect.poll(() => sliceFiles(folders, CSV), { timeout: 20_000 }).toHaveLength(1);
+
+  server.script = answerAs([0, 0, 0, 0]);
+  const done = await download(folders, CSV);
+  expect(done).toEqual({ bytes: await undisturbed(CSV, [0, 0, 0, 0]), requests: 3 });
+  // Meanwhile the source has more of the next slice.
+  sendJson(waiting.get(1)!, recordsOf(1, 1));
+  for (const at of [2, 3]) waiting.get(at)!.writeHead(500).end();
+  expect(await former).toMatchObject({ kind: 'source_unavailable' });
+  const file = (await readdir(folders.downloads)).find((name) => name.endsWith('.csv'))!;
+  expect(await readFile(join(folders.downloads, file), 'utf8')).toBe(done!.bytes.toString());
+});
+
 const OTHER_DISK = '/dev/shm';
 const isOtherDisk = existsSync(OTHER_DISK) && statSync(OTHER_DISK).dev !== statSync(tmpdir()).dev;
 
