@@ -1,7 +1,9 @@
 /**
- * The day's file in the making, `day.part` among the day's slices: it survives a kill, and what stands in it is named by the
- * headers of finished slices (`partStart`). What a header names is never written to; everything else may be.
+ * The day's file in the making, `day.<process>.part` among the day's slices: it survives a kill, and what stands in it is named by
+ * the headers of finished slices (`part`, `partStart`). What a header names is never written to; everything else may be, by the
+ * process whose name it has. Another one reads it and begins its own: who was taken for dead may still write to what he has open.
  */
+import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { link, open, rm } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
@@ -9,10 +11,17 @@ import { join } from 'node:path';
 import { temporaryName } from '../../storage/atomic-file.ts';
 import { errorCode } from '../../storage/folders.ts';
 
-export const PART_NAME = 'day.part';
+const PATTERN = /^day\.[0-9]+-[0-9a-f]{8}\.part$/;
 
-export function partPath(folder: string): string {
-  return join(folder, PART_NAME);
+/** Of this process. */
+export const OWN_PART = `day.${process.pid}-${randomBytes(4).toString('hex')}.part`;
+
+export function isPartName(name: string): boolean {
+  return PATTERN.test(name);
+}
+
+export function ownPartPath(folder: string): string {
+  return join(folder, OWN_PART);
 }
 
 /** Part files that somebody in this process writes to, or is about to publish. */

@@ -4,7 +4,7 @@
  *     {"version":1,"product":…,"day":…,"startMs":…,"endMs":…,…,"blockBytes":…,"sha256":…}⏎
  *     block: CSV rows without a header, or JSON records
  *
- * With `"partStart":…` in the first line nothing follows: the block stands in the day's part file, at that byte.
+ * With `"part":…,"partStart":…` in the first line nothing follows: the block stands in that part file of the day, at that byte.
  *
  * Written under a temporary name and renamed, but not synced: a file that a power cut tore has another hash and is fetched
  * again, which costs one request and saves hundreds of syncs a day.
@@ -21,7 +21,7 @@ import type { SliceAnswer } from '../../sources/udl/index.ts';
 import { temporaryName } from '../../storage/atomic-file.ts';
 import { crashPoint } from '../../storage/crash-point.ts';
 import { errorCode } from '../../storage/folders.ts';
-import { partPath } from './day-part.ts';
+import { isPartName } from './day-part.ts';
 import type { DownloadRequest } from './types.ts';
 
 /** What a slice is made of. */
@@ -46,7 +46,9 @@ export interface SliceHeader {
   readonly blockBytes: number;
   /** Of the block, lower-case hexadecimal. */
   readonly sha256: string;
-  /** Where the block begins in the day's part file; absent when it follows in this one. */
+  /** Name of the part file that holds the block; absent when it follows in this one. */
+  readonly part?: string;
+  /** Where the block begins in the part file. */
   readonly partStart?: number;
 }
 
@@ -124,9 +126,9 @@ export async function writeSliceFile(folder: string, header: SliceHeader, block:
 }
 
 function located(path: string, lineBytes: number, header: SliceHeader): SliceFile {
-  const { partStart } = header;
-  if (partStart === undefined) return { path, blockStart: lineBytes, header };
-  return { path: partPath(dirname(path)), blockStart: partStart, isPart: true, header };
+  const { part, partStart } = header;
+  if (part === undefined || partStart === undefined) return { path, blockStart: lineBytes, header };
+  return { path: join(dirname(path), part), blockStart: partStart, isPart: true, header };
 }
 
 /** Reads a slice file and checks its block, wherever it stands, against its hash. @returns null when it is no intact slice */
@@ -134,6 +136,7 @@ export async function readSliceFile(path: string): Promise<SliceFile | null> {
   const found = await readHeader(path);
   if (!found) return null;
   const { header, lineBytes, sizeBytes } = found;
+  if (header.part !== undefined && !isPartName(header.part)) return null;
   const slice = located(path, lineBytes, header);
   const { blockBytes, sha256, partStart = 0 } = header;
   const isWhole = sizeBytes === lineBytes + (slice.isPart ? 0 : blockBytes);

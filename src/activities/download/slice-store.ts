@@ -11,7 +11,7 @@ import type { SliceAnswer, SliceFailure } from '../../sources/udl/index.ts';
 import type { SliceMode } from '../../core/backfill/types.ts';
 import { crashPoint } from '../../storage/crash-point.ts';
 import type { PartFile } from './artifact-body.ts';
-import { PART_NAME, partPath } from './day-part.ts';
+import { OWN_PART, ownPartPath } from './day-part.ts';
 import { isKeptBody, keepBody, keptBodies } from './kept-body.ts';
 import type { KnownSlice } from './reconcile.ts';
 import { keepRejected, readSliceFile, sliceFileName, sliceHeader, writeSliceFile } from './slice-file.ts';
@@ -165,9 +165,9 @@ export class SliceStore {
     return this.#turns.inOrder(signal);
   }
 
-  /** The day's file in the making, and where finished slices stand in it. */
+  /** The day's file in the making of this process, and where finished slices stand in it. */
   get part(): PartFile {
-    const path = partPath(this.#folder);
+    const path = ownPartPath(this.#folder);
     const isTaken = (start: number, end: number): boolean =>
       [...this.#done.values()].some(
         (file) => file.path === path && file.blockStart < end && start < file.blockStart + file.header.blockBytes,
@@ -219,7 +219,7 @@ export class SliceStore {
     if (partStart === null) file = await writeSliceFile(this.#folder, header, block);
     else {
       crashPoint('slice-placed');
-      file = await writeSliceFile(this.#folder, { ...header, partStart }, NOTHING);
+      file = await writeSliceFile(this.#folder, { ...header, part: OWN_PART, partStart }, NOTHING);
     }
     await this.#ledger.putSlice(this.#doneRow(header));
     crashPoint('slice-recorded');
@@ -329,8 +329,7 @@ export class SliceStore {
       const row = rows.get(slice.startMs);
       if (row?.sha256 !== file.header.sha256) await this.#ledger.putSlice(this.#doneRow(file.header));
     }
-    const { path } = this.part;
-    if (this.files.some((file) => file.path === path)) names.delete(PART_NAME);
+    for (const { header } of this.files) if (header.part !== undefined) names.delete(header.part);
     // Torn files, leftovers of a kill, slices of another mode.
     const leftovers = [...names].filter((name) => !name.endsWith('.rejected') && !isKeptBody(name));
     await Promise.all(leftovers.map((name) => rm(join(this.#folder, name), { force: true })));

@@ -1,6 +1,7 @@
 import { readFile, readdir, truncate, utimes, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { OWN_PART } from '../../../src/activities/download/day-part.ts';
 import { downloadDay } from '../../../src/activities/download/index.ts';
 import type { DownloadDependencies, DownloadRequest } from '../../../src/activities/download/index.ts';
 import type { UdlSource } from '../../../src/sources/udl/index.ts';
@@ -124,7 +125,7 @@ test('leftovers of a kill and slices of the other mode are removed and never mix
   expect(done).toMatchObject({ outcome: 'done', requests: 4, counts: { records: 16 } });
   expect((await readdir(folder)).toSorted()).toEqual([
     ...(await sliceFiles(ONE)).map((path) => basename(path)),
-    'day.part',
+    OWN_PART,
   ]);
   expect(await sliceFiles(ONE)).toHaveLength(4);
   expect(ledger.rows.size).toBe(4);

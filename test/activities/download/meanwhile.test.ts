@@ -139,15 +139,17 @@ function holdLast(release: Promise<void>): ScriptedServer['script'] {
   };
 }
 
-/** The day's file in the making, among the slices. */
-function partFile(): string {
-  return join(folders.slices, CSV, DAY, 'day.part');
+/** Bytes of the day's file in the making, among the slices; of whatever process. */
+async function partBytes(): Promise<number | undefined> {
+  const folder = join(folders.slices, CSV, DAY);
+  const name = (await readdir(folder).catch(() => [])).find((each) => each.endsWith('.part'));
+  return name === undefined ? undefined : (await stat(join(folder, name))).size;
 }
 
 /** Waits until header and three slices stand in the part file. */
 async function threeSlicesAssembled(whole: Buffer): Promise<void> {
   const expected = whole.length - bytesOfLastSlice(whole);
-  await expect.poll(async () => (await stat(partFile()).catch(() => null))?.size, PATIENCE).toBe(expected);
+  await expect.poll(partBytes, PATIENCE).toBe(expected);
 }
 
 /** The last four records are the last slice's. */

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { ownPartPath } from '../../../src/activities/download/day-part.ts';
 import { downloadDay } from '../../../src/activities/download/index.ts';
 import type { DownloadDependencies } from '../../../src/activities/download/index.ts';
 import { isPipelineError } from '../../../src/core/errors.ts';
@@ -124,7 +125,7 @@ async function downloadCalmly(product: ProductSlug, variants: readonly Variant[]
 }
 
 const sliceFolder = (own: Workspace, product: ProductSlug): string => join(own.slices, product, DAY);
-const partOf = (own: Workspace, product: ProductSlug): string => join(sliceFolder(own, product), 'day.part');
+const partOf = (own: Workspace, product: ProductSlug): string => ownPartPath(sliceFolder(own, product));
 
 async function sliceFiles(own: Workspace, product: ProductSlug): Promise<string[]> {
   const names = await readdir(sliceFolder(own, product)).catch(() => []);
@@ -379,6 +380,25 @@ test('SAFE-5: a former attempt that is still at work writes nothing into the fil
   for (const at of [2, 3]) waiting.get(at)!.writeHead(500).end();
   expect(await former).toMatchObject({ kind: 'source_unavailable' });
   const file = (await readdir(folders.downloads)).find((name) => name.endsWith('.csv'))!;
+  expect(await readFile(join(folders.downloads, file), 'utf8')).toBe(done!.bytes.toString());
+});
+
+test('SAFE-5: what another process has open is only read: it may be taken for dead and still write', async () => {
+  server.script = inThisOrder([0, 0, 0, 0]);
+  const child = spawn(process.execPath, [CHILD, server.url, folders.downloads, 'slice-recorded:2'], {
+    stdio: 'inherit',
+  });
+  expect(await once(child, 'exit')).toEqual([null, 'SIGKILL']);
+  const [name] = (await readdir(sliceFolder(folders, CSV))).filter((each) => each.endsWith('.part'));
+  const kept = await sliceFiles(folders, CSV);
+  // In place of the process.
+  const stillOpen = await open(join(sliceFolder(folders, CSV), name!), 'r+');
+  server.script = answerAs([0, 0, 0, 0]);
+  const done = await download(folders, CSV);
+  expect(done).toEqual({ bytes: await undisturbed(CSV, [0, 0, 0, 0]), requests: 4 - kept.length });
+  await stillOpen.write('# written late', 0);
+  await stillOpen.close();
+  const file = (await readdir(folders.downloads)).find((each) => each.endsWith('.csv'))!;
   expect(await readFile(join(folders.downloads, file), 'utf8')).toBe(done!.bytes.toString());
 });
 
