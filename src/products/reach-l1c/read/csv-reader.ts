@@ -53,9 +53,10 @@ export class CsvReader implements ByteParser {
         continue;
       }
       const end = endOfRow(bytes, position, limit, atEnd);
-      if (end === BROKEN || (end === INCOMPLETE && (atEnd || (isFull && position === 0)))) {
+      const isAll = atEnd || (isFull && position === 0);
+      if ((end === INCOMPLETE && isAll) || (end === BROKEN && (isAll || hasLineEnd(bytes, position, limit)))) {
         position = this.#rejectLine(bytes, position, limit);
-      } else if (end === INCOMPLETE) {
+      } else if (end < 0) {
         break;
       } else {
         this.#readRow(bytes.subarray(position, end));
@@ -166,6 +167,10 @@ function parseCells(bytes: Buffer): string[] | null {
     if (error instanceof CsvError) return null;
     throw error;
   }
+}
+
+function hasLineEnd(bytes: Buffer, start: number, limit: number): boolean {
+  return bytes.subarray(start, limit).includes(LF);
 }
 
 function isEmptyLine(bytes: Buffer): boolean {

@@ -127,8 +127,8 @@ function readReading(item: unknown, vocabulary: Vocabulary): Reading {
 function readQuality(value: unknown): number {
   if (value === null) return NaN;
   if (value === undefined) throw new Unusable('quality_missing', 'seoList has no obQuality');
-  const text = typeof value === 'number' ? String(value) : value;
-  const number = typeof text === 'string' && DECIMAL_PATTERN.test(text.trim()) ? Number(text) : NaN;
+  const isNumber = typeof value === 'number' || (typeof value === 'string' && DECIMAL_PATTERN.test(value.trim()));
+  const number = isNumber ? Number(value) : NaN;
   if (!Number.isFinite(number)) throw new Unusable('quality_invalid', `obQuality is ${shown(value)}`);
   return number;
 }

@@ -200,6 +200,12 @@ describe('UDL-31: the fast way and the general way', () => {
       { numRuns: 300 },
     );
   });
+
+  test.for(['-0', "'-0'", '-0.0', '-0e5'])('say the same of the quality %s', (quality) => {
+    const content = toCsv(goodRecords(1)).replace(/'obQuality': '\d+'/, `'obQuality': ${quality}`);
+    expect(content).toContain(quality);
+    expect(read(content).told).toEqual(readGenerally(content).told);
+  });
 });
 
 describe('UDL-31: layouts', () => {
@@ -245,13 +251,17 @@ describe('CDF-D10: a row that cannot be taken apart costs itself only', () => {
     ['a cell too few', first.slice(0, first.lastIndexOf(',')), 'cell_count'],
     ['a cell too many', `${first},1`, 'cell_count'],
   ])('%s', ([, bad, reason]) => {
-    const { told } = read([header, first, bad, second, third, ''].join('\r\n'));
-    expect(told.map((item) => (item.kind === 'rejected' ? item.reason : item.kind))).toEqual([
-      'row',
-      reason,
-      'row',
-      'row',
-    ]);
+    const content = [header, first, bad, second, third, ''].join('\r\n');
+    // Of many sizes of chunks some end in the middle of the bad row.
+    for (const chunkBytes of [content.length, ...Array.from({ length: 60 }, (_, i) => i + 1)]) {
+      const { told } = read(content, chunkBytes);
+      expect(told.map((item) => (item.kind === 'rejected' ? item.reason : item.kind))).toEqual([
+        'row',
+        reason,
+        'row',
+        'row',
+      ]);
+    }
   });
 
   test('also when the stray quote pairs with one of the next row', () => {
