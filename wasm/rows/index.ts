@@ -118,7 +118,9 @@ function isBlank(start: usize, isQuoted: bool): bool {
 
 function readText(field: i32, start: usize, isQuoted: bool, codes: usize): usize {
   const end = isQuoted ? endOfQuoted(start) : endOfBare(start);
-  if (end != NONE) store<u16>(codes + 2 * field, codeOfText(field, start, end));
+  // Where the input ends the text may go on.
+  if (end == NONE || load<u8>(end) == 0) return NONE;
+  store<u16>(codes + 2 * field, codeOfText(field, start, end));
   return end;
 }
 

@@ -201,6 +201,15 @@ describe('UDL-31: the fast way and the general way', () => {
     );
   });
 
+  test('keep no text that the end of a chunk has cut', () => {
+    const content = toCsv(goodRecords(3));
+    for (let chunkBytes = 1; chunkBytes < 100; chunkBytes++) {
+      const { sensorIds, observatories, descriptions, descriptors } = read(content, chunkBytes).vocabulary;
+      // Each has its one text and the blank.
+      expect([sensorIds, observatories, descriptions, descriptors].map(({ size }) => size)).toEqual([2, 2, 2, 2]);
+    }
+  });
+
   test.for(['-0', "'-0'", '-0.0', '-0e5'])('say the same of the quality %s', (quality) => {
     const content = toCsv(goodRecords(1)).replace(/'obQuality': '\d+'/, `'obQuality': ${quality}`);
     expect(content).toContain(quality);
