@@ -28,6 +28,8 @@ export class CsvReader implements ByteParser {
   readonly #row = new Row();
   readonly #plain: PlainRowReader;
   #hasPlainRows = false;
+  /** What comes next belongs to a line that was set aside: it did not fit into the buffer. */
+  #isInBadLine = false;
   #header: readonly (NeededField | null)[] | undefined;
 
   constructor(consumer: RowConsumer) {
@@ -46,6 +48,7 @@ export class CsvReader implements ByteParser {
       position = this.#readHeader(bytes, limit, atEnd, isFull);
       if (position === 0) return 0;
     }
+    if (this.#isInBadLine) position = this.#restOfLine(bytes, limit);
     while (position < limit) {
       const next = this.#readPlainRows(position);
       if (next > position) {
@@ -118,11 +121,19 @@ export class CsvReader implements ByteParser {
   #rejectLine(bytes: Buffer, start: number, limit: number): number {
     const lineEnd = bytes.subarray(0, limit).indexOf(LF, start);
     const end = lineEnd < 0 ? limit : lineEnd + 1;
+    this.#isInBadLine = lineEnd < 0;
     const line = bytes.subarray(start, end);
     if (isEmptyLine(line)) return end;
     const detail = `quotes do not match in ${shownBytes(line)}`;
     this.#consumer.reject({ reason: 'csv_malformed', detail, fields: null });
     return end;
+  }
+
+  /** @returns position behind the line's end, or behind all when that has not come yet */
+  #restOfLine(bytes: Buffer, limit: number): number {
+    const lineEnd = bytes.subarray(0, limit).indexOf(LF);
+    this.#isInBadLine = lineEnd < 0;
+    return lineEnd < 0 ? limit : lineEnd + 1;
   }
 }
 

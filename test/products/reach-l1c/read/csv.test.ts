@@ -278,13 +278,14 @@ describe('CDF-D10: a row that cannot be taken apart costs itself only', () => {
     expect(told.map((item) => item.kind)).toEqual(['rejected', 'row', 'row']);
   });
 
-  test('and a row longer than the buffer is one bad row', () => {
-    const long = `"${'x'.repeat(3000)}"`;
-    const { told } = read([header, first, long, second, ''].join('\n'), 500, 1024);
-    const kinds = told.map((item) => item.kind);
-    expect(kinds.filter((kind) => kind === 'row')).toHaveLength(2);
-    expect(kinds.at(0)).toBe('row');
-    expect(kinds.at(-1)).toBe('row');
+  test.for([
+    ['a quoted cell', (text: string) => `"${text}"`],
+    ['a cell in front of a good row', (text: string) => `${text}${first}`],
+  ] as const)('and a row longer than the buffer is one bad row: %s', ([, long]) => {
+    for (const length of [1024, 1030, 2000, 2048, 3000, 5000]) {
+      const { told } = read([header, first, long('x'.repeat(length)), second, ''].join('\n'), 500, 1024);
+      expect(told.map((item) => item.kind)).toEqual(['row', 'rejected', 'row']);
+    }
   });
 });
 
