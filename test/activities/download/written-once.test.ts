@@ -353,6 +353,25 @@ const answerAs =
   (response, request) =>
     sendJson(response, recordsOf(placeOf(request), variants[placeOf(request)]!));
 
+test.for([CSV, JSON_FILE])('SAFE-7: %s: a slice that is longer by now overwrites none that is finished', async (product) => {
+  server.script = inThisOrder([0, 0, 0, 0], PLACES, [3]);
+  await expect(download(folders, product)).rejects.toThrow('1 of 4');
+  await wreak(folders, product, { kind: 'gone', place: 0, variant: 1 }, [0, 0, 0, 0]);
+  server.script = answerAs([1, 0, 0, 0]);
+  const done = await download(folders, product);
+  expect(done?.requests).toBe(2);
+  expect(done?.bytes.toString()).toBe((await undisturbed(product, [1, 0, 0, 0]))?.toString());
+});
+
+test('what a slice that is gone by now left behind the end of the file is cut off', async () => {
+  server.script = inThisOrder([0, 1, 3, 3], PLACES, [3]);
+  await expect(download(folders, CSV)).rejects.toThrow('1 of 4');
+  await wreak(folders, CSV, { kind: 'gone', place: 1, variant: 3 }, [0, 1, 3, 3]);
+  server.script = answerAs([0, 3, 3, 3]);
+  const done = await download(folders, CSV);
+  expect(done?.bytes.toString()).toBe((await undisturbed(CSV, [0, 3, 3, 3]))?.toString());
+});
+
 test('a finished slice that stands behind the new end of the file is not cut off', async () => {
   server.script = inThisOrder([1, 0, 3, 3], PLACES, [3]);
   await expect(download(folders, CSV)).rejects.toThrow('1 of 4');
