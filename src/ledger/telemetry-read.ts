@@ -3,6 +3,7 @@ import { open } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { PipelineError } from '../core/errors.ts';
 import { explainFsError } from '../storage/folders.ts';
+import { storableText } from './storable-text.ts';
 import { TELEMETRY_COLUMNS } from './telemetry-format.ts';
 import type { TelemetryColumn } from './telemetry-format.ts';
 import { fieldsOf, streamRecords } from './telemetry-records.ts';
@@ -89,7 +90,7 @@ function rowReader(path: string, header: readonly string[], folder: string): Row
     row(fields) {
       const row = { ...EMPTY };
       for (const { column, index, isPath } of places) {
-        const text = fields[index] ?? '';
+        const text = storableText(fields[index] ?? '');
         row[column] = isPath && text !== '' ? resolve(folder, text) : text;
       }
       return row;

@@ -50,6 +50,12 @@ test('rows come in file order; relative paths are of the file, absolute ones sta
   expect(rows[1]?.error_message).toBe('two\r\nlines, "quoted"');
 });
 
+test('TEL-31: a hole of NULs in a row, as a power cut leaves it, is read as signs that a ledger bears', async () => {
+  const path = fileWith(HEADER + line({ run_id: 'a\0b', csv_path: '/x\0.csv', s3_bucket: '\0' }));
+  const [row] = (await readAll(path)).rows;
+  expect(row).toMatchObject({ run_id: 'a\uFFFDb', csv_path: '/x\uFFFD.csv', s3_bucket: '\uFFFD' });
+});
+
 test.for([
   ['18 columns only (TEL-32)', 'run_id,chunk_date_utc,status,started_at_utc\r\nr,2025-09-01,DOWNLOADED,s\r\n'],
   [
