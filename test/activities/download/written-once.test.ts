@@ -287,23 +287,51 @@ describe('large slices', () => {
     expect(await download(folders, CSV)).toMatchObject({ requests: 1 });
   });
 
-  test('that wait when the download is stopped are kept', async () => {
-    const stop = new AbortController();
+  /** The source, and how many answers it has given. */
+  function watchedSource(): UdlSource & { readonly answered: () => number } {
     let answered = 0;
-    const watched: UdlSource = {
+    return {
       host: source.host,
       fetchSlice: (...args) => source.fetchSlice(...args).finally(() => (answered += 1)),
       fetchCount: (...args) => source.fetchCount(...args),
       recycle: (block) => source.recycle(block),
       silentMs: () => source.silentMs(),
       close: () => source.close(),
+      answered: () => answered,
     };
+  }
+
+  test('that wait for one that may not be asked for any more are kept', async () => {
+    const watched = watchedSource();
+    const waiting = new Map<number, ServerResponse>();
+    server.script = (response, request) => waiting.set(placeOf(request), response);
+    const request = { product: CSV, day: DAY, sliceMode: 'half-open' } as const;
+    const refused = downloadDay({ ...depsIn(folders), source: watched }, request).catch((error: unknown) => error);
+    await expect.poll(() => waiting.size, { timeout: 20_000 }).toBe(4);
+    for (const [count, at] of [1, 2].entries()) {
+      sendJson(waiting.get(at)!, all[at]);
+      await expect.poll(watched.answered, { timeout: 20_000 }).toBe(count + 1);
+    }
+    waiting.get(3)!.writeHead(401).end();
+    await expect.poll(watched.answered, { timeout: 20_000 }).toBe(3);
+    // May be cut: its halves are not asked for now.
+    sendJson(
+      waiting.get(0)!,
+      Array.from({ length: 10_000 }, (_, index) => record(index * 1_000)),
+    );
+    expect(await refused).toMatchObject({ kind: 'auth_rejected' });
+    expect(await sliceFiles(folders, CSV)).toHaveLength(2);
+  });
+
+  test('that wait when the download is stopped are kept', async () => {
+    const stop = new AbortController();
+    const watched = watchedSource();
     server.script = (response, request) => placeOf(request) > 0 && sendJson(response, all[placeOf(request)]);
     const request = { product: CSV, day: DAY, sliceMode: 'half-open' } as const;
     const stopped = downloadDay({ ...depsIn(folders), source: watched }, request, { signal: stop.signal }).catch(
       (error: unknown) => error,
     );
-    await expect.poll(() => answered, { timeout: 20_000 }).toBe(3);
+    await expect.poll(watched.answered, { timeout: 20_000 }).toBe(3);
     stop.abort(new Error('stopped'));
     expect(await stopped).toMatchObject({ message: 'stopped' });
     server.script = (response, each) => sendJson(response, all[placeOf(each)]);
@@ -353,15 +381,18 @@ const answerAs =
   (response, request) =>
     sendJson(response, recordsOf(placeOf(request), variants[placeOf(request)]!));
 
-test.for([CSV, JSON_FILE])('SAFE-7: %s: a slice that is longer by now overwrites none that is finished', async (product) => {
-  server.script = inThisOrder([0, 0, 0, 0], PLACES, [3]);
-  await expect(download(folders, product)).rejects.toThrow('1 of 4');
-  await wreak(folders, product, { kind: 'gone', place: 0, variant: 1 }, [0, 0, 0, 0]);
-  server.script = answerAs([1, 0, 0, 0]);
-  const done = await download(folders, product);
-  expect(done?.requests).toBe(2);
-  expect(done?.bytes.toString()).toBe((await undisturbed(product, [1, 0, 0, 0]))?.toString());
-});
+test.for([CSV, JSON_FILE])(
+  'SAFE-7: %s: a slice that is longer by now overwrites none that is finished',
+  async (product) => {
+    server.script = inThisOrder([0, 0, 0, 0], PLACES, [3]);
+    await expect(download(folders, product)).rejects.toThrow('1 of 4');
+    await wreak(folders, product, { kind: 'gone', place: 0, variant: 1 }, [0, 0, 0, 0]);
+    server.script = answerAs([1, 0, 0, 0]);
+    const done = await download(folders, product);
+    expect(done?.requests).toBe(2);
+    expect(done?.bytes.toString()).toBe((await undisturbed(product, [1, 0, 0, 0]))?.toString());
+  },
+);
 
 test('what a slice that is gone by now left behind the end of the file is cut off', async () => {
   server.script = inThisOrder([0, 1, 3, 3], PLACES, [3]);
