@@ -138,10 +138,14 @@ async function remapBlock(
     if (batch.length > 0) await writer.write(stringify(batch, CSV_NOTATION));
     batch = [];
   };
-  for await (const row of rows as AsyncIterable<string[]>) {
-    batch.push(places.map((place) => (place < 0 ? '' : (row[place] ?? ''))));
-    count += 1;
-    if (batch.length >= ROWS_AT_ONCE) await flush();
+  try {
+    for await (const row of rows as AsyncIterable<string[]>) {
+      batch.push(places.map((place) => (place < 0 ? '' : (row[place] ?? ''))));
+      count += 1;
+      if (batch.length >= ROWS_AT_ONCE) await flush();
+    }
+  } finally {
+    source.destroy();
   }
   await flush();
   if (count !== header.counts.records) throw changed(path, `${header.counts.records} records`, `${count}`);
