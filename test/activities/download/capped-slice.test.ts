@@ -1,44 +1,28 @@
 /** A source that cuts its answers without a word (at 10,000 records, or at a round number of thousands) costs requests, never records. */
 import { readFile } from 'node:fs/promises';
 import { parse } from 'csv-parse/sync';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { startSimulator } from '../../../simulator/simulator.ts';
 import { downloadDay } from '../../../src/activities/download/index.ts';
 import type { DownloadDependencies, DownloadRequest } from '../../../src/activities/download/index.ts';
-import type { UdlSource } from '../../../src/sources/udl/index.ts';
-import { send, sendJson, startScriptedServer } from '../../sources/udl/scripted-server.ts';
+import { send, sendJson } from '../../sources/udl/scripted-server.ts';
 import type { Script, ScriptedServer } from '../../sources/udl/scripted-server.ts';
-import { DAY, START, makeWorkspace, memoryLedger, openGate, record, testSource } from './set-up.ts';
-import type { TestLedger, TestRecord, Workspace } from './set-up.ts';
+import { DAY, START, record, testSource } from './set-up.ts';
+import type { TestLedger, TestRecord } from './set-up.ts';
+import { useDownloads } from './use-downloads.ts';
 
 const CSV: DownloadRequest = { product: 'reach-101/quicklook', day: DAY, sliceMode: 'half-open' };
 const CAP = 10_000;
 const QUARTER_MS = 21_600_000;
 
 let server: ScriptedServer;
-let source: UdlSource;
-let folders: Workspace;
 let ledger: TestLedger;
 let deps: DownloadDependencies;
 
-beforeAll(async () => {
-  server = await startScriptedServer(() => undefined);
-  source = testSource(server.url);
-});
-
-beforeEach(async () => {
-  server.seen.length = 0;
-  folders = await makeWorkspace();
-  ledger = memoryLedger();
-  deps = { gate: openGate(), source, ledger, folders };
-});
-
-afterEach(() => folders.remove());
-
-afterAll(async () => {
-  await source.close();
-  await server.close();
-});
+useDownloads(
+  () => undefined,
+  (place) => ({ server, ledger, deps } = place),
+);
 
 /** `count` records from `fromMs`, `stepMs` apart. */
 function series(count: number, fromMs: number, stepMs: number, extra: Record<string, unknown> = {}): TestRecord[] {

@@ -6,26 +6,16 @@ import type { ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as fc from 'fast-check';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { downloadDay } from '../../../src/activities/download/index.ts';
 import type { DownloadDependencies, DownloadOutcome } from '../../../src/activities/download/index.ts';
 import { isPipelineError } from '../../../src/core/errors.ts';
 import type { ProductSlug } from '../../../src/core/product.ts';
 import type { UdlSource } from '../../../src/sources/udl/index.ts';
-import { startScriptedServer } from '../../sources/udl/scripted-server.ts';
 import type { ScriptedServer, SeenRequest } from '../../sources/udl/scripted-server.ts';
-import {
-  ARCHIVE,
-  DAY,
-  START,
-  answerFrom,
-  makeWorkspace,
-  memoryLedger,
-  openGate,
-  record,
-  testSource,
-} from './set-up.ts';
+import { ARCHIVE, DAY, START, answerFrom, makeWorkspace, memoryLedger, openGate, record } from './set-up.ts';
 import type { TestRecord, Workspace } from './set-up.ts';
+import { useDownloads } from './use-downloads.ts';
 
 const SLICE_MS = 21_600_000;
 const SLICES = [0, 1, 2, 3];
@@ -41,23 +31,10 @@ let source: UdlSource;
 let folders: Workspace;
 let deps: DownloadDependencies;
 
-beforeAll(async () => {
-  server = await startScriptedServer(() => undefined);
-  source = testSource(server.url);
-});
-
-beforeEach(async () => {
-  server.seen.length = 0;
-  folders = await makeWorkspace();
-  deps = { gate: openGate(), source, ledger: memoryLedger(), folders };
-});
-
-afterEach(() => folders.remove());
-
-afterAll(async () => {
-  await source.close();
-  await server.close();
-});
+useDownloads(
+  () => undefined,
+  (place) => ({ server, source, folders, deps } = place),
+);
 
 type Done = Extract<DownloadOutcome, { outcome: 'done' }>;
 

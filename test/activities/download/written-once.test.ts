@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as fc from 'fast-check';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { ownPartPath } from '../../../src/activities/download/day-part.ts';
 import { downloadDay } from '../../../src/activities/download/index.ts';
 import type { DownloadDependencies } from '../../../src/activities/download/index.ts';
@@ -16,10 +16,11 @@ import { isPipelineError } from '../../../src/core/errors.ts';
 import type { ProductSlug } from '../../../src/core/product.ts';
 import type { UdlSource } from '../../../src/sources/udl/index.ts';
 import type { CrashPoint } from '../../../src/storage/crash-point.ts';
-import { sendJson, startScriptedServer } from '../../sources/udl/scripted-server.ts';
+import { sendJson } from '../../sources/udl/scripted-server.ts';
 import type { ScriptedServer, SeenRequest } from '../../sources/udl/scripted-server.ts';
-import { DAY, START, makeWorkspace, memoryLedger, openGate, record, testSource } from './set-up.ts';
+import { DAY, START, makeWorkspace, memoryLedger, openGate, record } from './set-up.ts';
 import type { TestRecord, Workspace } from './set-up.ts';
+import { useDownloads } from './use-downloads.ts';
 
 const SLICE_MS = 21_600_000;
 const PLACES = [0, 1, 2, 3];
@@ -31,22 +32,10 @@ let server: ScriptedServer;
 let source: UdlSource;
 let folders: Workspace;
 
-beforeAll(async () => {
-  server = await startScriptedServer(() => undefined);
-  source = testSource(server.url);
-});
-
-beforeEach(async () => {
-  server.seen.length = 0;
-  folders = await makeWorkspace();
-});
-
-afterEach(() => folders.remove());
-
-afterAll(async () => {
-  await source.close();
-  await server.close();
-});
+useDownloads(
+  () => undefined,
+  (place) => ({ server, source, folders } = place),
+);
 
 function depsIn(own: Workspace): DownloadDependencies {
   return { gate: openGate(), source, ledger: memoryLedger(), folders: own };
