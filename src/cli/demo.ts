@@ -30,7 +30,7 @@ export function addDemoCommand(program: Command, context: CliContext, end: (code
     .description(
       'Backfill four simulated days, three of them full-size, with an embedded server and delivery to a folder.',
     )
-    .option('--dir <dir>', 'where everything goes; about 3 GB', './data/demo')
+    .option('--dir <dir>', 'where everything goes; about 2 GB', './data/demo')
     .action(async (given: { dir: string }) => {
       const dir = resolve(context.cwd, given.dir);
       const delivered = join(dir, 'delivered');
