@@ -79,9 +79,11 @@ export class StateFile {
       database.pragma('journal_mode = WAL');
       if (version === 0) {
         database.exec(
-          `CREATE TABLE gate (id INTEGER PRIMARY KEY CHECK (id = 1), state TEXT NOT NULL, kept_ms REAL NOT NULL,
+          `BEGIN IMMEDIATE;
+           CREATE TABLE IF NOT EXISTS gate (id INTEGER PRIMARY KEY CHECK (id = 1), state TEXT NOT NULL, kept_ms REAL NOT NULL,
              wall_ms REAL NOT NULL) STRICT;
-           PRAGMA user_version = ${VERSION};`,
+           PRAGMA user_version = ${VERSION};
+           COMMIT;`,
         );
       }
       return { file: new StateFile(database), row: readRow(database) };

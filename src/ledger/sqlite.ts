@@ -5,6 +5,7 @@
  */
 import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import Database from 'better-sqlite3';
 import { CompiledQuery, Kysely, SqliteAdapter, SqliteDialect, SqliteDriver } from 'kysely';
 import type { DatabaseConnection, Driver, TransactionSettings } from 'kysely';
@@ -32,6 +33,8 @@ export interface SqliteLedgerOptions {
 const WRITER_BUSY_TIMEOUT_MS = 5_000;
 /** A report has nothing else to do than wait (TRACK-11). */
 const READER_BUSY_TIMEOUT_MS = 60_000;
+/** Between two attempts at what SQLite does not wait for by itself; up to twice as long, so that two part ways. */
+const RETRY_MS = 10;
 
 /**
  * Opens a ledger; makes or upgrades the file when it may write.
@@ -47,7 +50,7 @@ export async function openSqliteLedger(options: SqliteLedgerOptions): Promise<Sq
   if (readOnly && pending.length > 0) throw notReadable(file, applied.length > 0);
 
   if (!readOnly) mkdirSync(dirname(file), { recursive: true });
-  const sqlite = openFile(file, readOnly);
+  const sqlite = await openFile(file, readOnly);
   if (options.bulk === true) prepareForBulk(sqlite);
   const db = new Kysely<LedgerTables>({ dialect: new LedgerDialect(sqlite) });
   try {
@@ -66,17 +69,40 @@ export async function openSqliteLedger(options: SqliteLedgerOptions): Promise<Sq
   });
 }
 
-function openFile(file: string, readOnly: boolean): Database.Database {
+async function openFile(file: string, readOnly: boolean): Promise<Database.Database> {
   const timeout = readOnly ? READER_BUSY_TIMEOUT_MS : WRITER_BUSY_TIMEOUT_MS;
   const sqlite = new Database(file, { readonly: readOnly, fileMustExist: readOnly, timeout });
-  sqlite.pragma(`busy_timeout = ${timeout}`);
-  if (!readOnly) {
-    sqlite.pragma('journal_mode = WAL');
-    // A power cut may take back the last commits, never tear the file; manifests and the telemetry CSV heal that.
-    sqlite.pragma('synchronous = NORMAL');
-    sqlite.pragma('foreign_keys = ON');
+  try {
+    sqlite.pragma(`busy_timeout = ${timeout}`);
+    if (!readOnly) {
+      await useWriteAheadLog(sqlite, timeout);
+      // A power cut may take back the last commits, never tear the file; manifests and the telemetry CSV heal that.
+      sqlite.pragma('synchronous = NORMAL');
+      sqlite.pragma('foreign_keys = ON');
+    }
+  } catch (error) {
+    sqlite.close();
+    throw error;
   }
   return sqlite;
+}
+
+/**
+ * A new file changes its mode under a lock for which SQLite does not wait: it has read the file by then, and two such
+ * would wait for each other for ever. So a worker and a client that begin at once in a new workspace try again here.
+ */
+async function useWriteAheadLog(sqlite: Database.Database, timeoutMs: number): Promise<void> {
+  const until = performance.now() + timeoutMs;
+  for (;;) {
+    try {
+      sqlite.pragma('journal_mode = WAL');
+      return;
+    } catch (error) {
+      const busy = error instanceof Database.SqliteError && error.code.startsWith('SQLITE_BUSY');
+      if (!busy || performance.now() >= until) throw error;
+      await delay(RETRY_MS * (1 + Math.random()));
+    }
+  }
 }
 
 function prepareForBulk(sqlite: Database.Database): void {

@@ -187,6 +187,20 @@ describe('a state file that is none', () => {
     expect(next).toEqual([]);
   });
 
+  test('left without its version by a kill while it was made: taken up, what it holds stands', async () => {
+    const gate = makeGate();
+    await gate.open();
+    await gate.close();
+    new Database(stateFile()).exec('PRAGMA user_version = 0').close();
+    const notices: string[] = [];
+    const next = makeGate({}, notices);
+    await next.open();
+    expect(notices).toEqual([]);
+    expect(next.snapshot().cooldown).toBeNull();
+    await next.close();
+    expect(new Database(stateFile(), { readonly: true }).pragma('user_version', { simple: true })).toBe(1);
+  });
+
   test('of a newer version: refused and unchanged', async () => {
     await damage((path) => new Database(path).exec('PRAGMA user_version = 2').close());
     const before = readFileSync(stateFile());

@@ -120,6 +120,19 @@ describe('opening', () => {
     expect(await ledger.attemptsAfter(0, 100)).toHaveLength(15);
   });
 
+  test('a new file that another process holds at that moment is waited for, not refused as locked', async () => {
+    const { root, ledgerPath } = workspaceIn(temporaryFolder());
+    await mkdir(join(root, 'state'));
+    const other = new Database(ledgerPath);
+    other.exec('begin immediate; create table reserved (x)');
+    const opening = openSqliteLedger({ file: ledgerPath, root });
+    // Not before the opener has met the lock, which it does before it first waits.
+    setTimeout(() => other.exec('rollback').close(), 30);
+    const ledger = await opening;
+    expect(await ledger.attemptsAfter(0, 1)).toEqual([]);
+    await ledger.close();
+  });
+
   test('closing twice is allowed', async () => {
     const { ledger } = await openLedger({ workspace: workspaceIn(temporaryFolder()) });
     await ledger.close();
