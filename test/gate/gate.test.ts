@@ -119,6 +119,27 @@ describe('SAFE-2: cooldown', () => {
     expect((error as Error).message).toContain('pause of 300 s');
   });
 
+  test.for([
+    ['microseconds since 1970', '1763760000000000'],
+    ['400 digits', '9'.repeat(400)],
+    ['the last date there is', 'Fri, 31 Dec 275759 23:59:59 GMT'],
+  ] as const)(
+    'SAFE-2: a Retry-After of %s stops requests as any long pause does, until an operator resumes',
+    async ([, retryAfter]) => {
+      const { clock, gate } = setUp(OPEN);
+      const headers = { retryAfter, date: 'Thu, 01 Jan 1970 00:00:00 GMT' };
+      (await gate.acquire()).release({ kind: 'rate_limited', headers });
+      await expect(gate.acquire()).rejects.toMatchObject({
+        kind: 'source_aborted',
+        context: { reason: 'rate_limited_too_long' },
+      });
+      await clock.advance(60_000);
+      expect(await gate.closeIncident(gate.snapshot().incident!.id)).toBe(true);
+      (await gate.acquire()).release({ kind: 'success' });
+      expect(gate.snapshot()).toMatchObject({ incident: null, cooldown: null });
+    },
+  );
+
   async function pausedForDays() {
     const parts = setUp(OPEN);
     (await parts.gate.acquire()).release(limited(String(7 * 86_400)));
