@@ -12,10 +12,12 @@ import { exchange } from './exchange.ts';
 import type { ExchangeHooks } from './exchange.ts';
 import type { DownloadDependencies } from './types.ts';
 
-/** The source does not count (no such endpoint, or no number): it need not be asked again. */
+/** The source rejects the question (no such endpoint): it need not be asked again. */
 export class Uncountable extends Error {}
 /** The source did not answer this time. */
 export class Unanswered extends Error {}
+/** It answered with no number: a page, an error, nothing. */
+export class NoNumber extends Unanswered {}
 
 type Answered = Exclude<SliceAnswer, { kind: 'failed' | 'cancelled' }>;
 
@@ -31,14 +33,14 @@ export class SourceQuestions {
     this.#hooks = hooks;
   }
 
-  /** @throws Uncountable; Unanswered; what the gate throws; the signal's reason */
+  /** @throws Uncountable; Unanswered, NoNumber; what the gate throws; the signal's reason */
   async count(range: Slice): Promise<number> {
     const answer = await this.#answered(() =>
       exchange(this.#acquire, this.#hooks, (hooks) =>
         this.#deps.source.fetchCount({ product: this.#product, slice: range }, hooks),
       ),
     );
-    if (answer.kind === 'uncountable') throw new Uncountable(answer.why);
+    if (answer.kind === 'uncountable') throw new (answer.isRefused ? Uncountable : NoNumber)(answer.why);
     return answer.records;
   }
 

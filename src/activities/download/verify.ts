@@ -4,16 +4,20 @@ import { backoffMs } from '../../core/rate/breaker.ts';
 import type { SourceCheck } from '../../core/records/source-check.ts';
 import { reconcile } from './reconcile.ts';
 import type { KnownSlice, ReconcileHooks } from './reconcile.ts';
-import { Unanswered, Uncountable } from './source-questions.ts';
+import { NoNumber, Unanswered, Uncountable } from './source-questions.ts';
 import type { DownloadDependencies, DownloadRequest } from './types.ts';
 
 /** Answers that the source may owe us for one day before the day goes on without; as many as a slice has. */
 const MOST_UNANSWERED = 6;
+/** Fewer of answers that are no number: a page may stand in for one that will come, or for all of them. */
+const MOST_WITHOUT_NUMBER = 3;
+/** So long a source that rejects the question is not asked: what it does not offer today may be there tomorrow. */
+const REFUSAL_STAYS_MS = 24 * 3_600_000;
 
 /** What this process knows of a source beside its data; a new process asks anew. */
 interface Habits {
-  /** Why it cannot count; null while that is not known. */
-  uncountable: string | null;
+  /** Why it cannot count, and when it said so (POSIX milliseconds); null while that is not known. */
+  uncountable: { readonly why: string; readonly saidMs: number } | null;
   /** A day has gone on without an answer since the last one that came: the next days do not insist. */
   silent: boolean;
   /** Answers that it owes, by product and day. */
@@ -52,7 +56,9 @@ export async function verify(
     const at = new Date().toISOString();
     return { check: { state, kept: kept(), counted, reason, checkedAt: at, askedAt: at }, fetched };
   };
-  if (habits.uncountable !== null) return end('uncounted', habits.uncountable);
+  if (habits.uncountable !== null && Date.now() - habits.uncountable.saidMs < REFUSAL_STAYS_MS) {
+    return end('uncounted', habits.uncountable.why);
+  }
   try {
     const result = await reconcile(
       known,
@@ -78,13 +84,14 @@ export async function verify(
   } catch (error) {
     if (error instanceof Uncountable) {
       if (counted !== null) return end('differs', `${difference({ counted, kept: kept() })}; ${error.message}`);
-      habits.uncountable = error.message;
+      habits.uncountable = { why: error.message, saidMs: Date.now() };
       return end('uncounted', error.message);
     }
     if (!(error instanceof Unanswered)) throw error;
     const unanswered = (habits.unanswered.get(key) ?? 0) + 1;
     habits.unanswered.set(key, unanswered);
-    if (unanswered < MOST_UNANSWERED && !habits.silent) throw askAgain(deps, error.message, unanswered);
+    const most = error instanceof NoNumber ? MOST_WITHOUT_NUMBER : MOST_UNANSWERED;
+    if (unanswered < most && !habits.silent) throw askAgain(deps, error.message, unanswered);
     habits.silent = true;
     if (counted === null) return end('uncounted', error.message);
     return end('differs', `${difference({ counted, kept: kept() })}; ${error.message}`);

@@ -79,11 +79,14 @@ export interface SliceData {
   readonly outside: number;
 }
 
-/** How many records a range holds. `uncountable`: this server does not say (no such endpoint, or no number), and why. */
+/**
+ * How many records a range holds. `uncountable`: this server does not say, and why; `isRefused` when it rejects the question
+ * (no such endpoint), not when it answered with something else than a number.
+ */
 export type CountAnswer = AnswerFacts &
   (
     | { readonly kind: 'counted'; readonly records: number }
-    | { readonly kind: 'uncountable'; readonly why: string }
+    | { readonly kind: 'uncountable'; readonly why: string; readonly isRefused: boolean }
     | { readonly kind: 'failed'; readonly failure: SliceFailure }
     | { readonly kind: 'cancelled' }
   );

@@ -108,13 +108,15 @@ async function count(order: CountOrder, signal: AbortSignal, body: RecycledBuffe
     const facts = { httpStatus: header.status, bodyBytes: body.length };
     const failure = judge.byHeader(header, body.view());
     if (failure) {
-      const missing = failure.kind === 'request_rejected' || failure.kind === 'wrong_kind';
-      return missing ? { ...facts, kind: 'uncountable', why: failure.detail } : { ...facts, kind: 'failed', failure };
+      const isRefused = failure.kind === 'request_rejected';
+      return isRefused || failure.kind === 'wrong_kind'
+        ? { ...facts, kind: 'uncountable', why: failure.detail, isRefused }
+        : { ...facts, kind: 'failed', failure };
     }
     const text = Buffer.from(body.view().subarray(0, LONGEST_NUMBER)).toString('latin1').trim();
     if (/^\d{1,15}$/.test(text)) return { ...facts, kind: 'counted', records: Number(text) };
     const { detail } = judge.wrongKind(header, body.view(), 'the answer is no number of records');
-    return { ...facts, kind: 'uncountable', why: detail };
+    return { ...facts, kind: 'uncountable', why: detail, isRefused: false };
   } catch (error) {
     return await afterBrokenExchange(error, body.view());
   }

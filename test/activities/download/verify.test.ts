@@ -1,7 +1,7 @@
 /** Counted against the source: a day is verified, uncounted or differs, and never fails for a count. */
 import { readFile } from 'node:fs/promises';
 import { parse } from 'csv-parse/sync';
-import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { startSimulator } from '../../../simulator/simulator.ts';
 import type { Fault } from '../../../simulator/faults/plan.ts';
 import type { Simulator, SimulatorOptions } from '../../../simulator/simulator.ts';
@@ -169,13 +169,9 @@ describe('uncounted: the day comes all the same, with the reason', () => {
   const GONE: [string, Fault, string][] = [
     ['404', { kind: 'status', status: 404 }, 'HTTP 404'],
     ['400', { kind: 'status', status: 400 }, 'HTTP 400'],
-    ['a page', { kind: 'html', contentType: 'text/html' }, 'is a page'],
-    ['an error object', { kind: 'error_object' }, 'no number of records'],
-    ['nothing', { kind: 'empty_body' }, 'no number of records'],
-    ['a redirect', { kind: 'redirect' }, 'redirects are not followed'],
   ];
 
-  test.for(GONE)('%s says for good that this source cannot count: asked once', async ([, fault, words]) => {
+  test.for(GONE)('%s says that this source cannot count: asked once a day', async ([, fault, words]) => {
     const { simulator, deps } = await failing(fault);
     for (const day of [DAY, addDays(DAY, 1)]) {
       const done = (await downloadDay(deps, { ...ONE, day })) as Done;
@@ -184,6 +180,44 @@ describe('uncounted: the day comes all the same, with the reason', () => {
       expect(await readManifest(done.path)).toMatchObject({ check: { state: 'uncounted' } });
     }
     expect(simulator.stats().byEndpoint).toMatchObject({ data: 8, count: 1 });
+    simulator.setFaults({ rules: [] });
+    const tomorrow = Date.now() + 25 * 3_600_000;
+    const clock = vi.spyOn(Date, 'now').mockReturnValue(tomorrow);
+    onTestFinished(() => clock.mockRestore());
+    expect(await downloadDay(deps, { ...ONE, day: addDays(DAY, 2) })).toMatchObject({ check: { state: 'verified' } });
+  });
+
+  const NO_NUMBER: [string, Fault, string][] = [
+    ['a page', { kind: 'html', contentType: 'text/html' }, 'is a page'],
+    ['an error object', { kind: 'error_object' }, 'no number of records'],
+    ['nothing', { kind: 'empty_body' }, 'no number of records'],
+    ['a redirect', { kind: 'redirect' }, 'redirects are not followed'],
+  ];
+
+  test.for(NO_NUMBER)(
+    '%s for a count is no answer: asked three times, of later days once',
+    async ([, fault, words]) => {
+      const { simulator, deps } = await failing(fault);
+      const done = await drive(deps, ONE);
+      expect(done).toMatchObject({ outcome: 'done', passes: 3, check: { state: 'uncounted', counted: null } });
+      expect(done.check?.reason).toContain(words);
+      expect(await drive(deps, { ...ONE, day: addDays(DAY, 1) })).toMatchObject({
+        passes: 1,
+        check: { state: 'uncounted' },
+      });
+      expect(simulator.stats()).toMatchObject({ byEndpoint: { data: 8, count: 4 }, slicesRepeated: 0 });
+      expect(deps.gate.snapshot()).toMatchObject({ incident: null, failedPasses: 0 });
+      simulator.setFaults({ rules: [] });
+      expect(await drive(deps, { ...ONE, day: addDays(DAY, 2) })).toMatchObject({ check: { state: 'verified' } });
+    },
+  );
+
+  test.for(NO_NUMBER)('%s for one count only delays: the second try verifies the day', async ([, fault]) => {
+    const { simulator, deps } = await simulated({
+      faults: { rules: [{ match: { endpoint: 'count', nth: 1 }, fault }] },
+    });
+    expect(await drive(deps, ONE)).toMatchObject({ passes: 2, check: { state: 'verified' } });
+    expect(simulator.stats()).toMatchObject({ byEndpoint: { data: 4, count: 2 } });
   });
 
   const PASSING: [string, Fault][] = [

@@ -431,19 +431,23 @@ describe('UDL §9: the number of records', () => {
     expect(server.seen[0]?.url).not.toContain('sort=');
   });
 
-  test.for<[string, Script]>([
-    ['404', (response) => send(response, 404, '{"error":"nothing here"}')],
-    ['405', (response) => send(response, 405, 'no')],
-    ['501', (response) => send(response, 501, 'no')],
-    ['a list', (response) => sendJson(response, [RECORD])],
-    ['a negative number', (response) => send(response, 200, '-1')],
-    ['a fraction', (response) => send(response, 200, '1.5')],
-    ['nothing', (response) => send(response, 200, '')],
-    ['a page', (response) => send(response, 200, '<html>12</html>', { 'content-type': 'text/html' })],
-  ])('%s: this server does not count, which is no failure', async ([, script]) => {
+  test.for<[string, boolean, Script]>([
+    ['404', true, (response) => send(response, 404, '{"error":"nothing here"}')],
+    ['405', true, (response) => send(response, 405, 'no')],
+    ['501', true, (response) => send(response, 501, 'no')],
+    ['a list', false, (response) => sendJson(response, [RECORD])],
+    ['a negative number', false, (response) => send(response, 200, '-1')],
+    ['a fraction', false, (response) => send(response, 200, '1.5')],
+    ['nothing', false, (response) => send(response, 200, '')],
+    ['a page', false, (response) => send(response, 200, '<html>12</html>', { 'content-type': 'text/html' })],
+  ])('%s: this server does not count, which is no failure', async ([, isRefused, script]) => {
     server.script = script;
     const answer = await source.fetchCount(QUERY);
-    expect(answer).toMatchObject({ kind: 'uncountable', why: expect.stringContaining('127.0.0.1') as string });
+    expect(answer).toMatchObject({
+      kind: 'uncountable',
+      isRefused,
+      why: expect.stringContaining('127.0.0.1') as string,
+    });
   });
 
   test.for([401, 408, 429, 500, 503])('%i is a failure like that of a slice', async (status) => {
