@@ -17,7 +17,7 @@ import { assembleArtifact, assembleMeanwhile, findIntactArtifact, publishPart, u
 import { claimPart } from './day-part.ts';
 import { runPass, storageError } from './pass.ts';
 import type { PassResult } from './pass.ts';
-import { interval } from './slice-file.ts';
+import { interval, oldestFetch } from './slice-file.ts';
 import { SliceStore } from './slice-store.ts';
 import { SourceQuestions } from './source-questions.ts';
 import { sumOfCounts } from './sum-of-counts.ts';
@@ -226,7 +226,7 @@ async function compare(
 ): Promise<Verified> {
   const onRequest = (): void => void (sent.requests += 1);
   const questions = new SourceQuestions(deps, product, { signal: hooks.signal, onRequest });
-  return await withProgress(deps, store, hooks, sent, () =>
+  const verified = await withProgress(deps, store, hooks, sent, () =>
     verify(deps, request, store.known, {
       count: (range) => questions.count(range),
       fetch: async (slice) => {
@@ -237,6 +237,9 @@ async function compare(
       },
     }),
   );
+  const { check, fetched } = verified;
+  // Slices of an earlier try may be days old: a day that nobody counted is no fresher than they are (SAFE-13).
+  return check.state === 'uncounted' ? { check: { ...check, checkedAt: oldestFetch(store.files) }, fetched } : verified;
 }
 
 /** Tells how far the day is at the beginning, every second, and at the end. */

@@ -18,7 +18,7 @@ import { mayBeCut } from './capped-slice.ts';
 import { facts, putTogether } from './download-day.ts';
 import { bodyOf, keptBodies } from './kept-body.ts';
 import type { KeptBody } from './kept-body.ts';
-import { interval, sliceFileName } from './slice-file.ts';
+import { interval, oldestFetch, sliceFileName } from './slice-file.ts';
 import { SliceStore, sliceFolder } from './slice-store.ts';
 import type { DownloadDependencies, DownloadHooks, DownloadOutcome, DownloadRequest } from './types.ts';
 
@@ -103,7 +103,7 @@ function stillMissing(problems: readonly string[], { total }: SliceStore): Pipel
 
 /** As old as its oldest part: later looks go by that. */
 function notCompared({ files }: SliceStore): SourceCheck {
-  const at = files.map(({ header }) => header.fetchedAt).toSorted()[0] ?? new Date().toISOString();
+  const at = oldestFetch(files);
   const kept = files.reduce((sum, { header }) => sum + header.counts.records, 0);
   const reason = 'put together from kept answers, without asking the source';
   return { state: 'uncounted', kept, counted: null, reason, checkedAt: at, askedAt: at };

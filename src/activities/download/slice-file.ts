@@ -205,6 +205,11 @@ export async function keepRejected(
   return path;
 }
 
+/** When the oldest of the slices was fetched, ISO 8601 UTC; now when there is none. */
+export function oldestFetch(files: readonly SliceFile[]): string {
+  return files.map(({ header }) => header.fetchedAt).toSorted()[0] ?? new Date().toISOString();
+}
+
 /** `00:05:00..00:10:00` of the interval kept. */
 export function interval({ startMs, endMs }: { startMs: number; endMs: number }): string {
   return [startMs, endMs].map((ms) => new Date(ms).toISOString().slice(11, 19)).join('..');

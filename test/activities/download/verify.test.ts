@@ -1,5 +1,6 @@
 /** Counted against the source: a day is verified, uncounted or differs, and never fails for a count. */
-import { readFile } from 'node:fs/promises';
+import { readFile, readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { parse } from 'csv-parse/sync';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { startSimulator } from '../../../simulator/simulator.ts';
@@ -185,6 +186,22 @@ describe('uncounted: the day comes all the same, with the reason', () => {
     const clock = vi.spyOn(Date, 'now').mockReturnValue(tomorrow);
     onTestFinished(() => clock.mockRestore());
     expect(await downloadDay(deps, { ...ONE, day: addDays(DAY, 2) })).toMatchObject({ check: { state: 'verified' } });
+  });
+
+  test('SAFE-13: a day that was begun earlier is as old as its oldest slice: it does not look final too soon', async () => {
+    const { simulator, deps } = await simulated({ count: false });
+    simulator.setFaults({ rules: [{ match: { slice: 2 }, fault: { kind: 'status', status: 400 } }] });
+    await expect(downloadDay(deps, ONE)).rejects.toMatchObject({ kind: 'slice_exhausted' });
+    const folder = join(folders.slices, ONE.product, DAY);
+    const [name] = (await readdir(folder)).filter((each) => each.endsWith('.slice'));
+    const text = await readFile(join(folder, name!), 'utf8');
+    await writeFile(join(folder, name!), text.replace(/"fetchedAt":"[^"]*"/, '"fetchedAt":"2026-01-02T10:00:00.000Z"'));
+    simulator.setFaults({ rules: [] });
+    const before = new Date().toISOString();
+    const done = (await downloadDay(deps, ONE)) as Done;
+    expect(done.check).toMatchObject({ state: 'uncounted', checkedAt: '2026-01-02T10:00:00.000Z' });
+    expect(done.check!.askedAt >= before).toBe(true);
+    expect(simulator.stats()).toMatchObject({ slicesRepeated: 0 });
   });
 
   const NO_NUMBER: [string, Fault, string][] = [
