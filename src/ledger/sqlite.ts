@@ -45,7 +45,7 @@ const RETRY_MS = 10;
 export async function openSqliteLedger(options: SqliteLedgerOptions): Promise<SqlLedger> {
   const file = resolve(options.file);
   const readOnly = options.readOnly ?? false;
-  const applied = appliedMigrations(file);
+  const applied = appliedMigrations(file, readOnly);
   const pending = Object.keys(MIGRATIONS).filter((name) => !applied.includes(name));
   if (readOnly && pending.length > 0) throw notReadable(file, applied.length > 0);
 
@@ -113,11 +113,11 @@ function prepareForBulk(sqlite: Database.Database): void {
 }
 
 /** Names of the migrations a file has seen, in order; none for a missing or empty file. */
-function appliedMigrations(file: string): string[] {
+function appliedMigrations(file: string, readOnly: boolean): string[] {
   if (!existsSync(file) || statSync(file).size === 0) return [];
   let names: string[] | null;
   try {
-    names = readMigrationNames(file);
+    names = readMigrationNames(file, readOnly);
   } catch (error) {
     throw new PipelineError('config_invalid', `Cannot read the ledger ${file}: ${(error as Error).message}.`, {
       hint: 'Is it a reachback ledger, and readable by you? "reachback ledger check" tells whether it is damaged. Otherwise move it away or choose another workspace folder. Nothing was changed.',
@@ -134,8 +134,20 @@ function appliedMigrations(file: string): string[] {
 }
 
 /** Null when the file has tables, yet not ours. */
-function readMigrationNames(file: string): string[] | null {
-  const sqlite = new Database(file, { readonly: true, fileMustExist: true, timeout: WRITER_BUSY_TIMEOUT_MS });
+function readMigrationNames(file: string, readOnly: boolean): string[] | null {
+  try {
+    return namesIn(file, true);
+  } catch (error) {
+    // A kill in the middle of the first commit of a new file, which is the only one with a journal to be rolled back:
+    // nothing is in it. Whoever may write rolls it back by reading.
+    const halfMade = error instanceof Database.SqliteError && error.code === 'SQLITE_READONLY_ROLLBACK';
+    if (!halfMade) throw error;
+    return readOnly ? [] : namesIn(file, false);
+  }
+}
+
+function namesIn(file: string, readonly: boolean): string[] | null {
+  const sqlite = new Database(file, { readonly, fileMustExist: true, timeout: WRITER_BUSY_TIMEOUT_MS });
   try {
     const tables = sqlite.prepare<[], { name: string }>(`select name from sqlite_schema where type = 'table'`).all();
     if (tables.length === 0) return [];
@@ -152,7 +164,7 @@ function notReadable(file: string, outdated: boolean): PipelineError {
   const hint = outdated
     ? 'Run any command that writes to this workspace (such as `reachback run`) once: it upgrades the file.'
     : 'Check the workspace folder, or start a run there first.';
-  return new PipelineError('config_invalid', message, { hint });
+  return new PipelineError('config_invalid', message, { hint, context: { missing: !outdated } });
 }
 
 /** SQLite as it is: schema changes are transactional, and a transaction that writes takes the lock when it begins. */

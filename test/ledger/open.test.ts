@@ -7,7 +7,7 @@ import Database from 'better-sqlite3';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { PipelineError } from '../../src/core/errors.ts';
 import { Secret } from '../../src/core/secret.ts';
-import { openLedger, openLedgerForReading } from '../../src/ledger/index.ts';
+import { openLedger, openLedgerForReading, openLedgerIfAny } from '../../src/ledger/index.ts';
 import { MIGRATIONS } from '../../src/ledger/migrations/index.ts';
 import { openSqliteLedger } from '../../src/ledger/sqlite.ts';
 import { DAY, NEXT_DAY, QUICKLOOK, attempt, openIn, slice, temporaryFolder } from './support.ts';
@@ -37,6 +37,15 @@ async function writeInProcess(root: string, name: string, count: number): Promis
     }
     await ledger.close();`;
   await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script, root, name, String(count)]);
+}
+
+/** SQLite's journal of a commit to a file that was empty: no page to be restored, zero pages to be left. */
+function journalOfFirstCommit(): Buffer {
+  const header = Buffer.alloc(512);
+  header.writeBigUInt64BE(0xd9d505f920a163d7n, 0);
+  header.writeUInt32BE(512, 20);
+  header.writeUInt32BE(4_096, 24);
+  return header;
 }
 
 /** A finished ledger file with a row, closed. */
@@ -131,6 +140,49 @@ describe('opening', () => {
     const ledger = await opening;
     expect(await ledger.attemptsAfter(0, 1)).toEqual([]);
     await ledger.close();
+  });
+
+  describe('left by a kill while it was made', () => {
+    const made = (file: string): Database.Database => {
+      const sqlite = new Database(file);
+      sqlite.pragma('journal_mode = WAL');
+      return sqlite;
+    };
+    const states: Record<string, (file: string) => void> = {
+      'an empty file': (file) => writeFileSync(file, ''),
+      'an empty file and its journal': (file) => {
+        writeFileSync(file, '');
+        writeFileSync(`${file}-journal`, journalOfFirstCommit());
+      },
+      'the first page, its journal not yet removed': (file) => {
+        made(file).close();
+        writeFileSync(`${file}-journal`, journalOfFirstCommit());
+      },
+      'the first page alone': (file) => made(file).close(),
+      'the first page and an empty log': (file) => {
+        made(file).close();
+        writeFileSync(`${file}-wal`, '');
+      },
+    };
+
+    test.for(Object.entries(states))('%s: no ledger yet for who reads, made for who writes', async ([, leave]) => {
+      const workspace = workspaceIn(temporaryFolder());
+      await mkdir(join(workspace.root, 'state'));
+      leave(workspace.ledgerPath);
+      const before = readFileSync(workspace.ledgerPath);
+      expect(await openLedgerIfAny(workspace)).toBeNull();
+      expect(await refusal(openLedgerForReading(workspace))).toMatchObject({
+        kind: 'config_invalid',
+        message: `There is no ledger at ${workspace.ledgerPath}.`,
+      });
+      expect(readFileSync(workspace.ledgerPath)).toEqual(before);
+      const { ledger } = await openLedger({ workspace });
+      await ledger.openStage(attempt());
+      await ledger.close();
+      const reader = await openLedgerForReading(workspace);
+      expect(await reader.stateCounts()).toHaveLength(1);
+      await reader.close();
+    });
   });
 
   test('closing twice is allowed', async () => {
