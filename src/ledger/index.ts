@@ -85,6 +85,11 @@ export async function openLedgerIfAny(
   }
 }
 
+/** Whether opening for reading was refused because of an older schema; opening for writing upgrades it. */
+export function isOutdatedLedger(error: unknown): boolean {
+  return isPipelineError(error) && error.context['outdated'] === true;
+}
+
 /** Closes the ledger and throws when it is another workspace's. */
 async function requireOwn(
   ledger: SqlLedger,

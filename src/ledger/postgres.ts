@@ -113,6 +113,7 @@ function notReadable(shown: string, outdated: boolean): PipelineError {
   return outdated
     ? new PipelineError('config_invalid', `The ledger ${shown} has an older schema.`, {
         hint: 'Run any command that writes to it (such as `reachback run`) once: it upgrades the tables.',
+        context: { outdated },
       })
     : new PipelineError('config_invalid', `There is no ledger in ${shown} yet.`, {
         hint: 'Check REACHBACK_LEDGER_URL, or start a run first: it makes the tables.',

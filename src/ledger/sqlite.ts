@@ -164,7 +164,7 @@ function notReadable(file: string, outdated: boolean): PipelineError {
   const hint = outdated
     ? 'Run any command that writes to this workspace (such as `reachback run`) once: it upgrades the file.'
     : 'Check the workspace folder, or start a run there first.';
-  return new PipelineError('config_invalid', message, { hint, context: { missing: !outdated } });
+  return new PipelineError('config_invalid', message, { hint, context: outdated ? { outdated } : { missing: true } });
 }
 
 /** SQLite as it is: schema changes are transactional, and a transaction that writes takes the lock when it begins. */

@@ -1,5 +1,6 @@
 import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import Database from 'better-sqlite3';
 import { describe, expect, test } from 'vitest';
 import { createPlace, fileHashes, filesBelow } from './harness.ts';
 import type { Place } from './harness.ts';
@@ -19,8 +20,15 @@ function processing(place: Place, ...more: string[]): string[] {
   return ['process', ...range, '--input-dir', './out', '--output-dir', './out_cdf', ...more];
 }
 
+/** Makes a ledger look as an older version left it. */
+function takeBackAStep(ledger: string): void {
+  const raw = new Database(ledger);
+  raw.exec(`drop index attempts_told; delete from kysely_migration where name = '0010-told-attempts'`);
+  raw.close();
+}
+
 describe('download and process, as the reference has them', { timeout: 240_000 }, () => {
-  test('CLI-19, CLI-22, TEL-D1: download, process, download again sends nothing; process again builds nothing', async () => {
+  test('CLI-19, CLI-22, TEL-D1, TRACK-16: download, process, download again with a newer version sends nothing; process again builds nothing', async () => {
     const place = await createPlace();
     const downloaded = await place.run(download(place));
     expect(downloaded.code).toBe(0);
@@ -38,6 +46,9 @@ describe('download and process, as the reference has them', { timeout: 240_000 }
       'l1c/prelim/2025/09/01/reach_101_l1c_prelim_20250901T000000_v1.0.0.cdf',
       'l1c/prelim/2025/09/02/reach_101_l1c_prelim_20250902T000000_v1.0.0.cdf',
     ]);
+    takeBackAStep(join(place.dir, 'out/.reachback/reachback.db'));
+    const looked = await place.run(['status', '--workspace', './out']);
+    expect(looked).toMatchObject({ code: 2, stderr: expect.stringContaining('reachback run') });
     const again = await place.run(download(place));
     expect(again.stdout).toContain('skipped_existing=2');
     expect(place.simulator.stats().requests).toBe(2 * 5);

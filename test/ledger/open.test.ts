@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -7,7 +7,7 @@ import Database from 'better-sqlite3';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { PipelineError } from '../../src/core/errors.ts';
 import { Secret } from '../../src/core/secret.ts';
-import { openLedger, openLedgerForReading, openLedgerIfAny } from '../../src/ledger/index.ts';
+import { isOutdatedLedger, openLedger, openLedgerForReading, openLedgerIfAny } from '../../src/ledger/index.ts';
 import { MIGRATIONS } from '../../src/ledger/migrations/index.ts';
 import { openSqliteLedger } from '../../src/ledger/sqlite.ts';
 import { DAY, NEXT_DAY, QUICKLOOK, attempt, openIn, slice, temporaryFolder } from './support.ts';
@@ -254,14 +254,32 @@ describe('read-only', () => {
     expect(existsSync(join(workspace.root, 'state'))).toBe(false);
   });
 
+  test.for(['delete', 'wal'])(
+    'what a kill at its making leaves is no ledger yet: journal mode %s, no table',
+    async (mode) => {
+      const workspace = workspaceIn(temporaryFolder());
+      await mkdir(join(workspace.root, 'state'));
+      const raw = new Database(workspace.ledgerPath);
+      raw.pragma(`journal_mode = ${mode}`);
+      raw.close();
+      expect(statSync(workspace.ledgerPath).size === 0).toBe(mode === 'delete');
+      expect(await openLedgerIfAny(workspace)).toBeNull();
+      const { ledger } = await openLedger({ workspace });
+      expect(await ledger.attemptsAfter(0, 10)).toEqual([]);
+      await ledger.close();
+    },
+  );
+
   test('a ledger of an older schema is not upgraded by looking at it', async () => {
     const workspace = workspaceIn(temporaryFolder());
     await mkdir(join(workspace.root, 'state'));
     const raw = new Database(workspace.ledgerPath);
-    raw.exec('create table kysely_migration (name text, timestamp text); create table attempts (seq integer)');
+    raw.exec(`create table kysely_migration (name text, timestamp text); create table attempts (seq integer);
+      insert into kysely_migration values ('0001-initial', '')`);
     raw.close();
     const error = await refusal(openLedgerForReading(workspace));
     expect(error).toMatchObject({ kind: 'config_invalid', message: expect.stringContaining(workspace.ledgerPath) });
+    expect(isOutdatedLedger(error)).toBe(true);
   });
 });
 

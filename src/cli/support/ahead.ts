@@ -1,11 +1,14 @@
 /** What a run says of itself before its days begin, and after the first of them (SAFE-14). */
 import { isPipelineError } from '../../core/errors.ts';
+import { isOutdatedLedger } from '../../ledger/index.ts';
 import { freeBytes, requireFreeSpace } from '../../storage/disk-space.ts';
+import { openWorkspace } from '../../storage/workspace.ts';
 import type { LocatedWorkspace } from '../../storage/workspace.ts';
 import type { BackfillCommand } from './backfill.ts';
 import type { CliContext } from './context.ts';
 import { LARGE_RANGE_DAYS, firstDayLine, lookAhead, outlookLines, watchFirstDay } from './estimate.ts';
 import type { Outlook } from './estimate.ts';
+import { asWriter } from './take-up.ts';
 
 /** What a run is about to do. */
 export interface Ahead extends Outlook {
@@ -26,9 +29,13 @@ export async function beginAhead(
   command: BackfillCommand,
   asClient: boolean,
 ): Promise<Ahead | null> {
-  const outlook = await lookAhead(context, located, command, () => undefined).catch((error: unknown) => {
+  const look = (): Promise<Outlook> => lookAhead(context, located, command, () => undefined);
+  const outlook = await look().catch(async (error: unknown) => {
     if (asClient && isPipelineError(error)) return null;
-    throw error;
+    if (!isOutdatedLedger(error)) throw error;
+    // Looking upgrades nothing; this command is about to write anyway.
+    await asWriter(context, await openWorkspace(command.workspace), () => Promise.resolve());
+    return await look();
   });
   if (outlook === null) return null;
   const { nominal, workDays, fromHistory, work } = outlook;
