@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { existsSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -253,22 +253,6 @@ describe('read-only', () => {
     expect(error).toMatchObject({ kind: 'config_invalid', message: expect.stringContaining(workspace.ledgerPath) });
     expect(existsSync(join(workspace.root, 'state'))).toBe(false);
   });
-
-  test.for(['delete', 'wal'])(
-    'what a kill at its making leaves is no ledger yet: journal mode %s, no table',
-    async (mode) => {
-      const workspace = workspaceIn(temporaryFolder());
-      await mkdir(join(workspace.root, 'state'));
-      const raw = new Database(workspace.ledgerPath);
-      raw.pragma(`journal_mode = ${mode}`);
-      raw.close();
-      expect(statSync(workspace.ledgerPath).size === 0).toBe(mode === 'delete');
-      expect(await openLedgerIfAny(workspace)).toBeNull();
-      const { ledger } = await openLedger({ workspace });
-      expect(await ledger.attemptsAfter(0, 10)).toEqual([]);
-      await ledger.close();
-    },
-  );
 
   test('a ledger of an older schema is not upgraded by looking at it', async () => {
     const workspace = workspaceIn(temporaryFolder());

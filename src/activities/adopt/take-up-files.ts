@@ -6,6 +6,7 @@ import type { Day } from '../../core/time/day.ts';
 import type { ArtifactRow, Ledger } from '../../ledger/ledger.ts';
 import type { ToldDay, ToldDays } from '../../ledger/told-days.ts';
 import { crashPoint } from '../../storage/crash-point.ts';
+import { readManifest } from '../../storage/manifest.ts';
 import { statFile } from '../plan/file-state.ts';
 import { releasedDownload, verifyDownload, verifyProduct } from './verify-file.ts';
 import type { Refusal } from './verify-file.ts';
@@ -126,12 +127,14 @@ async function takeUpDay(ledger: Ledger, folders: TakeUpFolders, told: ToldDay) 
   return { download: downloaded, product: built, isDelivered: await noteDelivery(ledger, told, built), notTaken };
 }
 
-/** What was delivered is the product that is here, unless that was written later. */
+/** What was delivered is the product that is here, unless it is one of ours, of which the manifest may know more than the rows. */
 async function noteDelivery(ledger: Ledger, told: ToldDay, built: ArtifactRow | null): Promise<boolean> {
   if (told.upload === null || built === null) return false;
   const { destination, key, finishedAt } = told.upload;
   const finishedMs = Date.parse(finishedAt);
-  if (!(built.mtimeMs <= finishedMs)) return false;
+  if (Number.isNaN(finishedMs)) return false;
+  // A copy has the time of the copying.
+  if (built.mtimeMs > finishedMs && (await readManifest(built.path)) !== null) return false;
   const { product, day, sizeBytes, sha256 } = built;
   const deliveredAt = new Date(finishedMs).toISOString();
   await ledger.putDelivery({ product, day, destination, key, sizeBytes, sha256, deliveredAt });

@@ -122,9 +122,13 @@ async function surveyDay(survey: Survey, facts: DayFacts): Promise<SurveyedDay> 
     counted: download.adopted || facts.counts !== null,
     noDataFinal: isFinal(facts.day, survey.descriptor, facts.download?.finishedAt ?? null, survey.today),
     recheckDue: isRecheckDue(facts.day, survey.descriptor, lastLooked(facts), survey.today),
-    product: product.state === 'released' ? 'missing' : product.state,
-    productCurrent: await isCurrent(survey, product.row, download, hasUsableInput(known) ? input : null),
-    delivered: product.row !== null && facts.delivery?.sha256 === product.row.sha256,
+    ...(product.row === null && isToldDelivered(facts)
+      ? { product: 'missing', productCurrent: true, delivered: true }
+      : {
+          product: product.state === 'released' ? 'missing' : product.state,
+          productCurrent: await isCurrent(survey, product.row, download, hasUsableInput(known) ? input : null),
+          delivered: product.row !== null && facts.delivery?.sha256 === product.row.sha256,
+        }),
   };
   const decision = decideDay(decisionFacts, survey.flags);
   const doneBy = mode === 'download' ? download.row : product.row;
@@ -146,6 +150,19 @@ function lastLooked({ check, download }: DayFacts): { checkedAt: string; askedAt
   if (check !== null) return check;
   const at = download?.finishedAt ?? null;
   return at === null ? null : { checkedAt: at, askedAt: at };
+}
+
+/**
+ * Whether the rows say that the day was delivered, and nothing has been made since (TEL-15, TEL-23). They are all there is to go by
+ * where another program removed its product after the delivery, or the ledger was made anew without it.
+ */
+function isToldDelivered({ download, build, upload }: DayFacts): boolean {
+  if (upload?.status !== 'UPLOADED') return false;
+  const isLater = (fact: AttemptFact | null): boolean => fact !== null && fact.seq > upload.seq;
+  return (
+    !(download?.status === 'DOWNLOADED' && isLater(download)) &&
+    !(build?.status !== 'SKIPPED_NO_INPUT' && isLater(build))
+  );
 }
 
 /** What became of a recorded file, after adoption of one that was not recorded. */

@@ -187,6 +187,43 @@ describe('a workspace of the reference', () => {
     expect(readFileSync(workspace.telemetryFile, 'utf8')).toBe(text);
   });
 
+  test('TEL-15, TEL-23: delivered stays delivered, copied to here or removed here; what was made later is delivered anew', async () => {
+    const below = (day: number): string =>
+      `l1c/prelim/2025/09/0${day}/reach_all_l1c_prelim_2025090${day}T000000_v1.0.0.cdf`;
+    const finished = { finished_at_utc: '2025-11-21T06:00:00+00:00' };
+    const fetched = (day: number) => row(day, 'DOWNLOADED', { ...finished, csv_path: `out/${nameOf(day)}` });
+    const built = (day: number) =>
+      row(day, 'PROCESSED', { ...finished, csv_path: `out/${nameOf(day)}`, cdf_path: `cdf/${below(day)}` });
+    const sent = (day: number) =>
+      row(day, 'UPLOADED', { ...finished, cdf_path: `cdf/${below(day)}`, s3_bucket: 'science', s3_key: below(day) });
+    const { root, downloads } = referenceFolder(24, [
+      ...[1, 2, 3, 4].flatMap((day) => [fetched(day), built(day), sent(day)]),
+      { ...fetched(3), run_id: 'later' },
+      { ...built(4), run_id: 'later' },
+    ]);
+    for (const day of [1, 2, 3, 4]) copyFileSync(CSV, join(downloads, nameOf(day)));
+    const products = join(root, 'cdf');
+    // Copied: its time is later than that of its delivery.
+    mkdirSync(dirname(join(products, below(1))), { recursive: true });
+    copyFileSync(CDF, join(products, below(1)));
+    const { adopt, actions } = await adopted({ downloads, products });
+    const { files } = await adopt();
+    expect(files).toMatchObject({ downloads: 4, products: 1, deliveries: 1 });
+    expect(files.notTaken.map(({ day, kind, problem }) => `${day} ${kind} ${problem}`)).toEqual(
+      [2, 3, 4].map((day) => `2025-09-0${day} product missing`),
+    );
+    expect(await actions('process', '2025-09-04', 's3://science')).toEqual({
+      '2025-09-01': 'skip_existing',
+      '2025-09-02': 'skip_existing',
+      '2025-09-03': 'run_process',
+      '2025-09-04': 'run_process',
+    });
+    expect(await actions('process', '2025-09-02', 's3://elsewhere')).toEqual({
+      '2025-09-01': 'run_upload_only',
+      '2025-09-02': 'run_process',
+    });
+  });
+
   test('CLI-D3: rows that name the product as it was typed are known, and are not written a second time', async () => {
     const { downloads, telemetry } = referenceFolder(24, [
       row(1, 'PROCESS_PENDING', { descriptor: 'PRELIMINARY', sensor_id: 'reach-101' }),
