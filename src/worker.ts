@@ -94,16 +94,32 @@ const STICKY_TIMEOUT = '2s';
  */
 const HEAP_GROWING_PERCENT = 300;
 
-/** Starts the workers of a workspace; the caller holds the workspace's lock and owns the connection. */
+/**
+ * Starts the workers of a workspace; the caller holds the workspace's lock and owns the connection. When it throws, nothing
+ * stays open: what does would keep the process alive, which nobody starts again then.
+ */
 export async function startWorker(
   connection: NativeConnection,
   settings: WorkerSettings,
   log: Logger,
 ): Promise<RunningWorker> {
-  const { workspace, namespace, role } = settings;
   setFlagsFromString(`--heap-growing-percent=${HEAP_GROWING_PERCENT}`);
-  const resources = await openResources(settings, log);
-  const activities = measureActivities(createActivities(resources.deps), Runtime.instance().metricMeter);
+  const opened: Closer[] = [];
+  try {
+    const deps = await openResources(settings, log, opened);
+    return runAll(await createWorkers(connection, settings, deps), () => closeAll(opened));
+  } catch (error) {
+    await closeAll(opened).catch((also: unknown) => log.warn({ error: String(also) }, 'not all was closed'));
+    throw error;
+  }
+}
+
+async function createWorkers(
+  connection: NativeConnection,
+  { workspace, namespace, role, builds }: WorkerSettings,
+  deps: ActivityDependencies,
+): Promise<Worker[]> {
+  const activities = measureActivities(createActivities(deps), Runtime.instance().metricMeter);
   const queues = queuesOf(workspace.name, role);
   const common = {
     connection,
@@ -120,19 +136,28 @@ export async function startWorker(
     maxHeartbeatThrottleInterval: HEARTBEAT_EVERY,
     defaultHeartbeatThrottleInterval: HEARTBEAT_EVERY,
   } as const;
-  const create = async (taskQueue: string | undefined, own: Partial<WorkerOptions>): Promise<Worker[]> =>
-    taskQueue === undefined ? [] : [await Worker.create({ ...common, taskQueue, ...own })];
-  const workers = (
-    await Promise.all([
-      create(queues.main, {
-        ...(queues.main !== undefined && { workflowBundle: await loadWorkflowBundle() }),
-        stickyQueueScheduleToStartTimeout: STICKY_TIMEOUT,
-        maxConcurrentActivityTaskExecutions: 16,
-      }),
-      create(queues.download, { maxConcurrentActivityTaskExecutions: 64 }),
-      create(queues.build, { maxConcurrentActivityTaskExecutions: settings.builds }),
-    ])
-  ).flat();
+  const workers: Worker[] = [];
+  const create = async (taskQueue: string | undefined, own: Partial<WorkerOptions>): Promise<void> => {
+    if (taskQueue !== undefined) workers.push(await Worker.create({ ...common, taskQueue, ...own }));
+  };
+  try {
+    // Workflows last: of a worker with workflows that the server refuses the SDK leaves a thread behind.
+    await create(queues.download, { maxConcurrentActivityTaskExecutions: 64 });
+    await create(queues.build, { maxConcurrentActivityTaskExecutions: builds });
+    await create(queues.main, {
+      ...(queues.main !== undefined && { workflowBundle: await loadWorkflowBundle() }),
+      stickyQueueScheduleToStartTimeout: STICKY_TIMEOUT,
+      maxConcurrentActivityTaskExecutions: 16,
+    });
+  } catch (error) {
+    // The connection cannot be closed below a worker, and a worker ends only by running.
+    await Promise.allSettled(workers.map((worker) => worker.runUntil(Promise.resolve())));
+    throw error;
+  }
+  return workers;
+}
+
+function runAll(workers: readonly Worker[], close: () => Promise<void>): RunningWorker {
   // When one worker ends, for whatever reason, the others must not go on alone.
   const runs = workers.map((worker) =>
     worker.run().finally(() => {
@@ -141,7 +166,7 @@ export async function startWorker(
   );
   const ended = (async () => {
     const results = await Promise.allSettled(runs);
-    await resources.close();
+    await close();
     const broken = results.find((result) => result.status === 'rejected');
     if (broken) throw broken.reason;
   })();
@@ -159,12 +184,26 @@ export async function startWorker(
   };
 }
 
-async function openResources(
-  settings: WorkerSettings,
-  log: Logger,
-): Promise<{ deps: ActivityDependencies; close(): Promise<void> }> {
+type Closer = () => Promise<void> | void;
+
+/** The latest first; each, whatever becomes of the others. Idempotent. @throws the first error */
+async function closeAll(opened: Closer[]): Promise<void> {
+  const errors: unknown[] = [];
+  for (const close of opened.splice(0).toReversed()) {
+    try {
+      await close();
+    } catch (error) {
+      errors.push(error);
+    }
+  }
+  if (errors.length > 0) throw errors[0];
+}
+
+/** @param opened - takes up how to close what was opened, also when this throws */
+async function openResources(settings: WorkerSettings, log: Logger, opened: Closer[]): Promise<ActivityDependencies> {
   const { workspace, role } = settings;
   const staging = await openStaging(settings);
+  if (staging) opened.push(() => staging.area.close());
   if (role !== 'build') {
     // What others may be writing is no leftover yet.
     const olderThanMs = role === 'download' ? DAY_MS : 0;
@@ -175,18 +214,24 @@ async function openResources(
     url: settings.ledgerUrl,
     onNotice: (notice) => log.warn(notice),
   });
+  opened.push(() => ledger.close());
+  const notifier = openNotifier(settings, ledger, log);
+  opened.push(() => notifier?.close());
   const telemetry = telemetryOf(settings, exporter);
   // A telemetry file that cannot be carried on is refused before any work.
   await telemetry.flush();
+  opened.push(() => telemetry.flush());
   const { udlBaseUrl: baseUrl, token, threads, requestTimeoutMs } = settings;
-  const source = token === null ? null : createUdlSource({ baseUrl, token, threads, requestTimeoutMs });
   const meter = Runtime.instance().metricMeter;
   const gate = measureGate(token ? gateOf(settings, token, log) : createGate({ config: settings.pacing }), meter);
-  const endShow = source ? showGate(gate, meter) : () => undefined;
-  const today = (): string => dayOfMs(Date.now());
+  opened.push(() => gate.close());
   const destinations = rememberDestinations(settings.s3);
-  const notifier = openNotifier(settings, ledger, log);
-  const deps: ActivityDependencies = {
+  opened.push(() => destinations.close());
+  const source = token === null ? null : createUdlSource({ baseUrl, token, threads, requestTimeoutMs });
+  opened.push(() => source?.close());
+  if (source) opened.push(showGate(gate, meter));
+  const today = (): string => dayOfMs(Date.now());
+  return {
     ...(staging && { staging }),
     ...(notifier && { notifier }),
     workspace,
@@ -199,19 +244,6 @@ async function openResources(
     zarrStoreAt: (uri) => openZarrStore(uri, settings.s3),
     log,
     today,
-  };
-  return {
-    deps,
-    async close() {
-      endShow();
-      await source?.close();
-      destinations.close();
-      staging?.area.close();
-      await gate.close();
-      await telemetry.flush();
-      await notifier?.close();
-      await ledger.close();
-    },
   };
 }
 

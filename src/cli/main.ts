@@ -31,6 +31,7 @@ import { createContext } from './support/context.ts';
 import type { CliContext } from './support/context.ts';
 import { EXIT, exitCodeOf } from './support/exit-codes.ts';
 import type { ExitCode } from './support/exit-codes.ts';
+import { missingNamespace } from './support/temporal.ts';
 import { describeError } from './support/report-error.ts';
 import { addTelemetryCommand } from './telemetry.ts';
 import { addVerifyCommand } from './verify.ts';
@@ -85,7 +86,8 @@ export async function runCli(args: readonly string[]): Promise<ExitCode> {
       return EXIT.usage;
     }
     await program.parseAsync(args, { from: 'user' });
-  } catch (error) {
+  } catch (caught) {
+    const error = missingNamespace(caught) ?? caught;
     const text = describeError(error, secrets);
     if (text !== '') process.stderr.write(`${text}\n`);
     return exitCodeOf(error);

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { createPlace, runArgs, waitUntil } from './harness.ts';
 
@@ -95,6 +97,16 @@ describe('steering a range beside "reachback dev"', { timeout: 240_000 }, () => 
     const ended = await place.run(runArgs(place, '2025-09-01', '2025-09-01'));
     expect(ended.code).toBe(2);
     expect(ended.stderr).toContain(`reachback worker --workspace ${place.workspace}`);
+    // A worker that the server refuses ends, and leaves nothing that is held: one that stays up for nothing is started by nobody.
+    const { address = '' } = JSON.parse(readFileSync(join(place.workspace, 'state/embedded.json'), 'utf8')) as {
+      address?: string;
+    };
+    const elsewhere = { TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: 'elsewhere' };
+    for (const command of ['worker', 'status']) {
+      const refused = await place.run([command, '--workspace', place.workspace], elsewhere);
+      expect(refused.stderr).toContain('The Temporal server has no namespace "elsewhere".');
+      expect(refused.code).toBe(2);
+    }
     dev.child.kill('SIGTERM');
     await dev.ended;
   });

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { externalConnection } from '../../../src/cli/support/temporal.ts';
+import { externalConnection, missingNamespace, whyUnreachable } from '../../../src/cli/support/temporal.ts';
 import { readEnvironment } from '../../../src/config.ts';
 
 async function folder(): Promise<string> {
@@ -44,4 +44,34 @@ test('TEMPORAL_API_KEY reaches the connection, and brings TLS with it', async ()
   const options = externalConnection(readEnvironment({ ...ADDRESS, TEMPORAL_API_KEY: 'the-key' }, await folder()));
   expect(options.apiKey).toBe('the-key');
   expect(options.tls).toBeTruthy();
+});
+
+test.for([
+  ['ConnectError("tcp connect error", 127.0.0.1:1, Os { code: 111, kind: ConnectionRefused })', 'nobody listens there'],
+  ['ConnectError("dns error", Custom { kind: Uncategorized })', 'its name is not known'],
+  [
+    'ConnectError(Custom { kind: InvalidData, error: InvalidMessage(InvalidContentType) })',
+    'it does not speak TLS there, see TEMPORAL_TLS',
+  ],
+  [
+    'Status { code: PermissionDenied, message: "Request unauthorized.", details: b"" }',
+    'it refuses the credentials (TEMPORAL_API_KEY, TEMPORAL_TLS_…): Request unauthorized.',
+  ],
+  ['something new', 'something new'],
+])('why a server cannot be reached: %s', ([said, words]) => {
+  expect(whyUnreachable(said ?? '')).toBe(words);
+});
+
+test.for([
+  "Namespace not found: 'foo'",
+  'Namespace foo was not found or otherwise could not be described: Status {}',
+  'Namespace foo is not found.',
+])('a namespace that is not there: %s', (message) => {
+  for (const error of [new Error(message), new Error('starting failed', { cause: new Error(message) })]) {
+    expect(missingNamespace(error)).toMatchObject({
+      kind: 'config_invalid',
+      message: 'The Temporal server has no namespace "foo".',
+    });
+  }
+  expect(missingNamespace(new Error('a bug'))).toBe(null);
 });
