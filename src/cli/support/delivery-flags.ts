@@ -69,7 +69,7 @@ export function deliveryOf(given: DeliveryFlags): DeliveryOptions {
   if (uploadTo === null && flag !== undefined) {
     throw new PipelineError('config_invalid', `${flag} needs a destination.`, { hint: 'Add --upload-to URI.' });
   }
-  if (backupPrefix !== undefined && !/^[\w.-]+(\/[\w.-]+)*$/.test(backupPrefix)) {
+  if (backupPrefix !== undefined && !backupPrefix.split('/').every((name) => /^(?!\.\.?$)[\w.-]+$/.test(name))) {
     throw new PipelineError(
       'config_invalid',
       `--backup-prefix is "${backupPrefix}": expected names of letters, digits and - _ . parted by single slashes.`,

@@ -25,6 +25,8 @@ test.for<[DeliveryFlags, RegExp]>([
   [{ backupPrefix: 'x' }, /--backup-prefix needs a destination/],
   [{ uploadTo: 's3://bucket', backupPrefix: '/x' }, /--backup-prefix is "\/x"/],
   [{ uploadTo: 's3://bucket', backupPrefix: 'a//b' }, /--backup-prefix is "a\/\/b"/],
+  [{ uploadTo: 's3://bucket', backupPrefix: '../a' }, /--backup-prefix is "\.\.\/a"/],
+  [{ uploadTo: 's3://bucket', backupPrefix: 'a/.' }, /--backup-prefix is "a\/\."/],
 ])('CLI-7: %j is refused, naming the flag, with what to do', ([given, reason]) => {
   expect(() => deliveryOf(given)).toThrow(
     expect.objectContaining({
