@@ -107,11 +107,11 @@ export class ScheduleClient {
   }
 
   async pause(name: string, note?: string): Promise<void> {
-    await this.#on(name, (handle) => handle.pause(note));
+    await this.#on(name, (handle) => handle.pause(note ?? 'by "reachback schedule pause"'));
   }
 
   async resume(name: string): Promise<void> {
-    await this.#on(name, (handle) => handle.unpause());
+    await this.#on(name, (handle) => handle.unpause('by "reachback schedule resume"'));
   }
 
   /** One run now, after the open one when there is one. */

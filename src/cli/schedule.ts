@@ -231,7 +231,9 @@ export function listText(lines: readonly ScheduleLine[]): string {
     line.product,
     line.timing,
     line.days,
-    line.paused ? `paused${line.note ? ` (${line.note})` : ''}` : (line.nextRun?.slice(0, 16).concat('Z') ?? 'none'),
+    line.paused
+      ? `paused${line.note ? ` (${line.note.replaceAll(/\s+/g, ' ')})` : ''}`
+      : (line.nextRun?.slice(0, 16).concat('Z') ?? 'none'),
     line.running.length > 0 ? 'running' : (line.recent.at(-1)?.scheduledFor.slice(0, 16).concat('Z') ?? 'never'),
     String(line.runs),
   ]);
