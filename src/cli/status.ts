@@ -18,6 +18,7 @@ import { summarize, summaryLines } from './support/ledger-summary.ts';
 import type { LedgerSummary } from './support/ledger-summary.ts';
 import { gateLines, gateReportOf } from './support/gate-lines.ts';
 import { openClientSession } from './support/session.ts';
+import type { Session } from './support/session.ts';
 
 interface Status {
   readonly workspace: string;
@@ -33,6 +34,8 @@ interface Status {
   readonly checks: readonly CheckCount[];
   /** The gate that the workspace used last; null when it used none on this machine. */
   readonly gate: GateReport | null;
+  /** Why the Temporal server could not be asked what runs; null when it was, or when there is none to ask. */
+  readonly serverAway: string | null;
   /** Why the ledger, and the gate with it, could not be read; null when they were. */
   readonly away: string | null;
 }
@@ -49,15 +52,12 @@ export function addStatusCommand(program: Command, context: CliContext, end: (co
       const located = await locateWorkspace({ dir: given.workspace, cwd: context.cwd });
       const status = { ...(await readWhatIsKept(context, located)), ...(await readRanges(context, located)) };
       context.print(given.json === true ? JSON.stringify(status) : statusText(status));
-      end(status.away === null ? EXIT.ok : EXIT.failed);
+      end(status.away === null && status.serverAway === null ? EXIT.ok : EXIT.failed);
     });
 }
 
 /** Ledger and gate. A database that is away keeps nobody from seeing what runs. */
-async function readWhatIsKept(
-  context: CliContext,
-  located: LocatedWorkspace,
-): Promise<Omit<Status, 'ranges' | 'uiUrl'>> {
+async function readWhatIsKept(context: CliContext, located: LocatedWorkspace): Promise<Omit<Status, Ranges>> {
   try {
     const kept = await readLedger(context, located);
     return { ...kept, gate: await gateReportOf(context, located), away: null };
@@ -72,7 +72,7 @@ async function readWhatIsKept(
 async function readLedger(
   { environment }: CliContext,
   located: LocatedWorkspace,
-): Promise<Omit<Status, 'ranges' | 'uiUrl' | 'gate' | 'away'>> {
+): Promise<Omit<Status, Ranges | 'gate' | 'away'>> {
   const { root: workspace, name } = located;
   const ledger = await openLedgerIfAny(located, { url: environment.ledgerUrl });
   if (ledger === null) return { workspace, name, states: [], failures: [], checks: [], summary: null };
@@ -88,21 +88,37 @@ async function readLedger(
   }
 }
 
-async function readRanges(context: CliContext, located: LocatedWorkspace): Promise<Pick<Status, 'ranges' | 'uiUrl'>> {
+type Ranges = 'ranges' | 'uiUrl' | 'serverAway';
+
+/** What is open on the server. One that is away keeps nobody from seeing what is done. */
+async function readRanges(context: CliContext, located: LocatedWorkspace): Promise<Pick<Status, Ranges>> {
+  const { name } = located;
+  const none = { ranges: [], uiUrl: null, serverAway: null };
   const embedded = await readEmbeddedInfo(located);
-  if (located.name === null || (!embedded && !context.environment.externalTemporal)) return { ranges: [], uiUrl: null };
-  const session = await openClientSession(context.environment, located, createLogger(0, false, context.remark));
+  if (name === null || (!embedded && !context.environment.externalTemporal)) return none;
+  const session = await openSession(context, located);
+  if (typeof session === 'string') return { ...none, serverAway: session };
   try {
-    const open = await session.client.openRanges(located.name);
+    const open = await session.client.openRanges(name);
     const ranges = await Promise.all(
       open.map(async ({ workflowId }) => ({
         workflowId,
         progress: await session.client.progress(session.client.range(workflowId)).catch(() => null),
       })),
     );
-    return { ranges, uiUrl: session.uiUrl };
+    return { ...none, ranges, uiUrl: session.uiUrl };
   } finally {
     await session.close();
+  }
+}
+
+/** @returns why there is none, when the server does not answer */
+async function openSession(context: CliContext, located: LocatedWorkspace): Promise<Session | string> {
+  try {
+    return await openClientSession(context.environment, located, createLogger(0, false, context.remark));
+  } catch (error) {
+    if (!isPipelineError(error, 'config_invalid')) throw error;
+    return error.message;
   }
 }
 
@@ -163,6 +179,13 @@ function timeLeft(progress: RangeProgress): string {
 }
 
 function rangeLines(status: Status): string[] {
+  if (status.serverAway !== null) {
+    return [
+      `What runs is not known: ${status.serverAway}`,
+      '  Nothing is lost: workers wait for it, and what was under way goes on when it is back.',
+      '  → start it, or check TEMPORAL_ADDRESS',
+    ];
+  }
   if (status.ranges.length === 0) return ['Nothing runs.'];
   return status.ranges.flatMap(({ workflowId, progress }) => {
     const place = `--workspace ${status.workspace}`;

@@ -14,6 +14,7 @@ const NOTHING: Status = {
   summary: null,
   checks: [],
   gate: null,
+  serverAway: null,
   away: null,
 };
 const ID = 'backfill/ws-1f2e/reach-all/quicklook/2025-09-01..2025-09-30';
@@ -41,6 +42,15 @@ describe('status tells what runs, what is done, what failed, and the next comman
     expect(text).toContain(away);
     expect(text).toContain('No request leaves while it is away');
     expect(text).not.toContain('holds no day yet');
+  });
+
+  test('a server that is away: what is done and what failed all the same', () => {
+    const serverAway = 'The Temporal server at 127.0.0.1:7233 cannot be reached: nobody listens there.';
+    const failures = [FAILED_DAY] as unknown as Status['failures'];
+    const text = statusText({ ...NOTHING, name: 'ws-1f2e', failures, serverAway });
+    expect(text).toContain(`What runs is not known: ${serverAway}`);
+    expect(text).not.toContain('Nothing runs.');
+    expect(text).toContain('No records. (input_invalid)');
   });
 
   test('days by phase and state', () => {

@@ -186,7 +186,12 @@ describe('usage and configuration errors end with code 2, a message that helps, 
     const ended = await place.run(['run', ...RANGE, '--workspace', 'ws'], { TEMPORAL_ADDRESS: `127.0.0.1:${port}` });
     expect(ended.code).toBe(2);
     expect(ended.stderr).toContain(`127.0.0.1:${port}`);
+    expect(ended.stderr).toContain('nobody listens there');
     expect(ended.stderr).toContain('TEMPORAL_ADDRESS');
+    // What is done can be seen all the same.
+    const status = await place.run(['status', '--workspace', 'ws'], { TEMPORAL_ADDRESS: `127.0.0.1:${port}` });
+    expect(status.stdout).toMatch(/What runs is not known: .*nobody listens there[^]*The ledger holds no day yet/);
+    expect(status.code).toBe(1);
   });
 
   test('no Temporal CLI anywhere: all five ways and what each said', async () => {
