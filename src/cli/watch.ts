@@ -27,8 +27,8 @@ export function addWatchCommand(program: Command, context: CliContext, end: (cod
       try {
         await onRange(context, given, range, async (session, handle, located) => {
           const mode = given.json === true ? 'json' : context.interactive ? 'bars' : 'lines';
-          const { product } = await session.client.progress(handle);
-          const dayLines = dayLinesOf(context, located, product);
+          const { product, options } = await session.client.progress(handle);
+          const dayLines = dayLinesOf(context, located, product, options.uploadTo);
           const view = createLiveView(mode, context.print, { dayLines, hint: '  q leaves; the range goes on' });
           const workspace = located.name ?? '';
           const following = followRange(session, workspace, handle, view.show, leave, false, view.away);

@@ -28,6 +28,12 @@ export interface ReportScope {
   readonly last?: Day | null;
 }
 
+/** Days as they stand towards one destination. */
+export interface DayScope extends ReportScope {
+  /** Uploads elsewhere are left out; absent or null: the latest to any destination. */
+  readonly destination?: string | null;
+}
+
 /** How many days stand at a status in a phase, by their latest row. */
 export interface StateCount {
   readonly product: ProductSlug;
@@ -56,7 +62,7 @@ export interface FailureRow {
 export interface DayLine {
   readonly product: ProductSlug;
   readonly day: Day;
-  /** Latest status of each phase; of the upload, the latest to any destination. */
+  /** Latest status of each phase; of the upload, the latest to the destination asked for, or to any. */
   readonly download: TelemetryStatus | null;
   readonly build: TelemetryStatus | null;
   readonly upload: TelemetryStatus | null;
@@ -72,7 +78,7 @@ export interface DayLine {
   readonly uploadSeconds: number | null;
   /** Absolute. */
   readonly productPath: string | null;
-  /** The latest delivery. */
+  /** The latest delivery, or that to the destination asked for. */
   readonly destination: string | null;
   readonly deliveredKey: string | null;
   /** How the latest comparison with the source ended; null when there was none. */
@@ -171,7 +177,7 @@ export interface LedgerReports {
   /** Newest first, at most `limit`. */
   latestFailures(limit: number, scope?: ReportScope): Promise<FailureRow[]>;
   /** Days of the scope with any row, by product and day. */
-  dayLines(scope?: ReportScope): Promise<DayLine[]>;
+  dayLines(scope?: DayScope): Promise<DayLine[]>;
   /** Ordered by product, phase, kind. */
   failureCauses(scope?: ReportScope): Promise<FailureCause[]>;
   /** Most requests first. */

@@ -11,7 +11,7 @@ import { isFinal } from '../core/backfill/recheck.ts';
 import { CHECK_STATES } from '../core/records/source-check.ts';
 import { checkIntegrity } from './integrity.ts';
 import { RAW_UNPROCESSED } from './ledger.ts';
-import type { CheckCount, DayLine, FailureRow, LedgerReports, ReportScope } from './reports.ts';
+import type { CheckCount, DayLine, DayScope, FailureRow, LedgerReports, ReportScope } from './reports.ts';
 import type { LedgerTables } from './schema.ts';
 import { readTransaction } from './transactions.ts';
 import type { WorkspacePaths } from './workspace-paths.ts';
@@ -218,7 +218,7 @@ function inScope({ product, first, last }: ReportScope) {
   return conditions.length === 0 ? sql<SqlBool>`1 = 1` : sql<SqlBool>`${sql.join(conditions, sql` and `)}`;
 }
 
-async function readDayLines(trx: Db, paths: WorkspacePaths, scope: ReportScope): Promise<DayLine[]> {
+async function readDayLines(trx: Db, paths: WorkspacePaths, scope: DayScope): Promise<DayLine[]> {
   const lines = new Map<string, Mutable<DayLine>>();
   const lineOf = (row: { product: ProductSlug; day: Day }): Mutable<DayLine> => {
     const key = `${row.product} ${row.day}`;
@@ -228,7 +228,10 @@ async function readDayLines(trx: Db, paths: WorkspacePaths, scope: ReportScope):
   };
 
   const states = trx.selectFrom('day_states').selectAll().where(inScope(scope)).orderBy('seq');
+  const isMeant = ({ destination }: { destination: string }): boolean =>
+    scope.destination == null || destination === scope.destination;
   for (const row of await states.execute()) {
+    if (row.phase === 'upload' && !isMeant(row)) continue;
     lineOf(row)[row.phase] = row.status;
   }
   await fillSeconds(trx, scope, lineOf);
@@ -253,6 +256,7 @@ async function readDayLines(trx: Db, paths: WorkspacePaths, scope: ReportScope):
   }
   const deliveries = trx.selectFrom('deliveries').selectAll().where(inScope(scope)).orderBy('delivered_at');
   for (const row of await deliveries.execute()) {
+    if (!isMeant(row)) continue;
     const line = lineOf(row);
     line.destination = row.destination;
     line.deliveredKey = row.object_key;

@@ -664,6 +664,11 @@ export function describeLedger(name: string, open: LedgerFactory): void {
       });
       expect(lines[1]).toMatchObject({ download: 'FAILED', build: null, records: null, productPath: null });
       expect(await ledger.dayLines({ product: QUICKLOOK, last: DAY })).toHaveLength(1);
+      // A run to one destination says nothing of what went to another.
+      const there = (destination: string) => ledger.dayLines({ product: QUICKLOOK, last: DAY, destination });
+      expect(await there(DESTINATION)).toEqual([lines[0]]);
+      const nowhere = { upload: null, destination: null, deliveredKey: null };
+      expect(await there('s3://another')).toEqual([{ ...lines[0], ...nowhere }]);
     });
   });
 

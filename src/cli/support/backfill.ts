@@ -189,7 +189,7 @@ async function followToEnd(context: CliContext, command: BackfillCommand, follow
   const { client } = session;
   const json = command.output.json === true;
   const onTerminal = context.interactive && !json;
-  const dayLines = dayLinesOf(context, located, productSlug(command.product));
+  const dayLines = dayLinesOf(context, located, productSlug(command.product), command.options.uploadTo);
   const seeFirstDay = ahead?.measuresFirst === true ? firstDayTeller(context, json, ahead, dayLines) : null;
   const view = createLiveView(json ? 'json' : onTerminal ? 'bars' : 'lines', context.remark, {
     dayLines,
@@ -242,7 +242,8 @@ async function conclude(
   }
   if (end.end !== 'finished') throw new PipelineError('invariant_broken', `A range cannot conclude as ${end.end}.`);
   const { result } = end;
-  const days = await dayLinesOf(context, located, productSlug(command.product))(command.first, command.last);
+  const linesOf = dayLinesOf(context, located, productSlug(command.product), command.options.uploadTo);
+  const days = await linesOf(command.first, command.last);
   const exitCode = exitCodeOfResult(result);
   const receipt = await receiptOfRun(context, located, result.runId);
   if (command.output.json === true) {

@@ -40,17 +40,18 @@ export function product(text: string): ProductSlug {
   }
 }
 
-/** Reads days of a workspace, of one product when it is named; none where there is no ledger yet. */
+/** Reads days of a workspace as they stand in a range: of its product, towards its destination; none where there is no ledger yet. */
 export function dayLinesOf(
   { environment }: CliContext,
   located: LocatedWorkspace,
-  product?: ProductSlug,
+  product: ProductSlug,
+  destination: string | null,
 ): (first: Day, last: Day) => Promise<DayLine[]> {
   return async (first, last) => {
     const ledger = await openLedgerIfAny(located, { url: environment.ledgerUrl });
     if (ledger === null) return [];
     try {
-      return await ledger.dayLines({ first, last, ...(product !== undefined && { product }) });
+      return await ledger.dayLines({ first, last, product, destination });
     } finally {
       await ledger.close();
     }
