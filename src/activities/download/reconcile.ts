@@ -3,7 +3,8 @@
  * are found by counting halves, and only their slices are fetched again. Knows nothing of files, gates and retries.
  *
  * Counts are compared with the source's own idea of a range's end: a slice's answer told how many records lay at or behind its
- * end, so that a server that includes the end and one that does not both agree with what is kept.
+ * end, so that a server that includes the end and one that does not both agree with what is kept. One without a single idea is
+ * asked for ranges without their ends.
  */
 import type { Slice } from '../../core/slices.ts';
 
@@ -47,9 +48,8 @@ export async function reconcile(
   let latest = known;
   let fetched = 0;
   for (let round = 1; ; round += 1) {
-    const counted = await hooks.count(rangeOf(latest));
-    const excess = counted - expected(latest);
     const kept = sumOfRecords(latest);
+    const excess = await excessOfDay(latest, hooks.count);
     if (excess === 0 || round > MOST_ROUNDS) return { counted: kept + excess, kept, fetched };
     const suspects = await new Narrowing(latest.length, hooks.count).find(latest, excess);
     const again = await fetchAll(suspects, hooks.fetch, atOnce);
@@ -59,6 +59,23 @@ export async function reconcile(
     if (!isNew) return { counted: kept + excess, kept, fetched };
     latest = latest.map((each) => again.get(each.slice.startMs) ?? each);
   }
+}
+
+/**
+ * How many records more than kept the source counts, by the same range as the slices asked for: one question when all is well. When
+ * it is not, counts may treat an end otherwise than answers do, or one answer otherwise than the next: then without the last
+ * millisecond, which is the same by any rule unless a record lies exactly there.
+ */
+async function excessOfDay(day: readonly KnownSlice[], count: ReconcileHooks['count']): Promise<number> {
+  const atOnce = (await count(rangeOf(day))) - sumOfRecords(day) - day.at(-1)!.outside;
+  return atOnce === 0 ? 0 : await excessWithoutEnd(day, count);
+}
+
+async function excessWithoutEnd(part: readonly KnownSlice[], count: ReconcileHooks['count']): Promise<number> {
+  const range = rangeOf(part);
+  // Slices in `compat` keep what lies on their end.
+  const queryEndMs = Math.min(range.queryEndMs, range.endMs - 1);
+  return (await count({ ...range, queryEndMs, milliseconds: true })) - sumOfRecords(part);
 }
 
 /** Finds slices that differ; counts only first halves, what is left over lies in the second. */
@@ -78,7 +95,7 @@ class Narrowing {
     this.#questionsLeft -= 1;
     const half = part.length >> 1;
     const [first, second] = [part.slice(0, half), part.slice(half)];
-    const ofFirst = (await this.#count(rangeOf(first))) - expected(first);
+    const ofFirst = await excessWithoutEnd(first, this.#count);
     return [...(await this.find(first, ofFirst)), ...(await this.find(second, excess - ofFirst))];
   }
 }
@@ -114,11 +131,6 @@ export function rangeOf(part: readonly KnownSlice[]): Slice {
     queryStartMs: first.queryStartMs,
     queryEndMs: last.queryEndMs,
   };
-}
-
-/** What a count of the part answers when nothing has changed. */
-function expected(part: readonly KnownSlice[]): number {
-  return sumOfRecords(part) + part.at(-1)!.outside;
 }
 
 function sumOfRecords(part: readonly KnownSlice[]): number {

@@ -48,14 +48,22 @@ export const ARCHIVE: readonly TestRecord[] = Array.from({ length: 5 }, (_, quar
   [0, 500, 1_000, 3_600_000].map((ms) => record(quarter * 21_600_000 + ms)),
 ).flat();
 
-/** Answers as the source does; `inclusive` decides about a record exactly on the end of the range. */
+/** What a request's range selects; `inclusive` decides about a record exactly on its end. */
+export function selectFrom(
+  archive: readonly TestRecord[],
+  { startMs, endMs }: SeenRequest,
+  inclusive: boolean,
+): TestRecord[] {
+  return archive.filter(({ obTime }) => {
+    const ms = Date.parse(obTime);
+    return ms >= startMs && (inclusive ? ms <= endMs : ms < endMs);
+  });
+}
+
+/** Answers as the source does. */
 export function answerFrom(archive: readonly TestRecord[], inclusive = true) {
-  return (response: ServerResponse, { startMs, endMs }: SeenRequest): void => {
-    const inRange = ({ obTime }: TestRecord): boolean => {
-      const ms = Date.parse(obTime);
-      return ms >= startMs && (inclusive ? ms <= endMs : ms < endMs);
-    };
-    sendJson(response, archive.filter(inRange));
+  return (response: ServerResponse, request: SeenRequest): void => {
+    sendJson(response, selectFrom(archive, request, inclusive));
   };
 }
 
