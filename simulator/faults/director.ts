@@ -54,7 +54,8 @@ export class FaultDirector {
   stormFault(now: number): Fault | undefined {
     if (this.#storm === undefined || now >= this.#storm.untilMs) return undefined;
     const { untilMs, form } = this.#storm;
-    return { kind: 'rate_limit', retryAfterS: (untilMs - now) / 1000, form };
+    // To the microsecond: a storm of 15 s must not begin with the 15.000000000000002 s that become 16.
+    return { kind: 'rate_limit', retryAfterS: Math.round((untilMs - now) * 1000) / 1e6, form };
   }
 
   /** @param now - the meter's clock, ms */
