@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+import { LongestFirst } from './test/support/longest-first.ts';
 
 /** As `bin/reachback` has it: programs that tests start begin sooner. */
 const COMPILED = fileURLToPath(new URL('./node_modules/.cache/reachback-compiled', import.meta.url));
@@ -9,8 +10,11 @@ export default defineConfig({
     pool: 'forks',
     maxWorkers: 2,
     include: ['test/**/*.test.ts'],
-    testTimeout: 60_000,
-    hookTimeout: 120_000,
+    sequence: { sequencer: LongestFirst },
+    // These say that something hangs, not that it is slow: a loaded machine may take its time.
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
+    expect: { poll: { timeout: 60_000 } },
     globalSetup: ['test/support/global-setup.ts'],
     env: { NODE_COMPILE_CACHE: COMPILED },
   },

@@ -13,6 +13,9 @@ import type { Simulator, SimulatorOptions } from '../../simulator/simulator.ts';
 
 const PROGRAM = fileURLToPath(new URL('../../bin/reachback', import.meta.url));
 
+/** After that something hangs. */
+const PATIENCE_MS = 120_000;
+
 /** Never printed anywhere: a test looks for it in everything a run leaves behind. */
 export const TOKEN = 'Basic c2VjcmV0LXVzZXI6dmVyeS1zZWNyZXQtd29yZA==';
 
@@ -44,7 +47,8 @@ export interface Place {
 
 export async function createPlace(options: SimulatorOptions = { tiny: true }): Promise<Place> {
   const dir = await mkdtemp(join(tmpdir(), 'reachback-e2e-'));
-  const simulator = await startSimulator({ ...options, token: TOKEN });
+  // What a loaded machine has on its way when a 429 is told is no request of the pause.
+  const simulator = await startSimulator({ cooldownGraceMs: 1_000, ...options, token: TOKEN });
   const started: Running[] = [];
   onTestFinished(async () => {
     for (const { child, ended } of started) {
@@ -152,12 +156,24 @@ export function isAlive(pid: number): boolean {
   }
 }
 
-export async function waitUntil(
-  what: string,
-  holds: () => boolean | Promise<boolean>,
-  timeoutMs = 30_000,
-): Promise<void> {
-  const end = Date.now() + timeoutMs;
+/** Kill -9 of a process and all below it; back when none of them is left. @returns how many they were */
+export async function killAll(pid: number): Promise<number> {
+  const everything = [pid, ...descendants(pid)];
+  for (const each of everything) {
+    try {
+      process.kill(each, 'SIGKILL');
+    } catch (error) {
+      // It has ended with one that was killed before.
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    }
+  }
+  await waitUntil('all of them are gone', () => !everything.some(isAlive));
+  return everything.length;
+}
+
+/** Looks every 50 ms; only for what stays once it is there. */
+export async function waitUntil(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
+  const end = Date.now() + PATIENCE_MS;
   while (!(await holds())) {
     if (Date.now() > end) throw new Error(`never happened: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 50));

@@ -22,7 +22,7 @@ function telemetry(path: string): TelemetryRow[] {
   return parse(readFileSync(path), { columns: true }) as TelemetryRow[];
 }
 
-describe('reachback run', { timeout: 240_000 }, () => {
+describe('reachback run', () => {
   test('the main job: days downloaded, counted, built and delivered; the same command again sends nothing', async () => {
     const place = await createPlace({ tiny: true, emptyDays: ['2025-09-02'] });
     const args = runArgs(place, '2025-09-01', '2025-09-03');
@@ -171,7 +171,7 @@ describe('reachback run', { timeout: 240_000 }, () => {
   test('SAFE-4: a source that always answers 500 is left alone, and the run ends with code 3', async () => {
     const place = await createPlace();
     place.simulator.setFaults({ rules: [{ fault: { kind: 'status', status: 500 } }] });
-    const ended = await place.run(runArgs(place, '2025-09-01', '2025-09-10'), { REACHBACK_PASS_WAIT_MS: '50' });
+    const ended = await place.run(runArgs(place, '2025-09-01', '2025-09-03'), { REACHBACK_PASS_WAIT_MS: '50' });
     expect(ended.code).toBe(3);
     expect(ended.stderr).toContain('paused');
     expect(place.simulator.stats().requests).toBeLessThanOrEqual(6 * (5 + 15));
@@ -179,10 +179,10 @@ describe('reachback run', { timeout: 240_000 }, () => {
     expect(rows.filter((row) => row.status === 'FAILED')).toEqual([]);
 
     place.simulator.setFaults({ rules: [] });
-    const resumed = await place.run(runArgs(place, '2025-09-01', '2025-09-10'), { REACHBACK_PASS_WAIT_MS: '50' });
+    const resumed = await place.run(runArgs(place, '2025-09-01', '2025-09-03'), { REACHBACK_PASS_WAIT_MS: '50' });
     expect(resumed.stderr).toContain('Resumed');
     expect(resumed.code).toBe(0);
-    expect(Object.keys(fileHashes(place.delivered))).toHaveLength(10);
+    expect(Object.keys(fileHashes(place.delivered))).toHaveLength(3);
   });
 
   test('SAFE-4: 403 stops the run at the first answer', async () => {

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { S3Client } from '@aws-sdk/client-s3';
 import { parse } from 'csv-parse/sync';
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { createBucket, testClient } from '../support/s3/buckets.ts';
 import type { TestBucket } from '../support/s3/buckets.ts';
 import { startFaultProxy } from '../support/s3/fault-proxy.ts';
@@ -16,8 +16,6 @@ import type { Place } from './harness.ts';
 
 const keyOf = (day: string): string =>
   `l1c/prelim/${day.replaceAll('-', '/')}/reach_all_l1c_prelim_${day.replaceAll('-', '')}T000000_v1.0.0.cdf`;
-// Several runs of the program per test.
-vi.setConfig({ testTimeout: 180_000 });
 
 const FIRST = '2025-09-01';
 const LAST = '2025-09-02';
@@ -42,7 +40,14 @@ afterAll(async () => {
   await server.stop();
 });
 
-async function setUp(): Promise<{ place: Place; bucket: TestBucket; uri: string; aws: Record<string, string> }> {
+interface SetUp {
+  readonly place: Place;
+  readonly bucket: TestBucket;
+  readonly uri: string;
+  readonly aws: Record<string, string>;
+}
+
+async function setUp(): Promise<SetUp> {
   const place = await createPlace();
   const bucket = await createBucket(client);
   proxy.takeRequests();
@@ -131,9 +136,8 @@ test('a worker on an external server looks at the bucket when it plans: no reque
   await dev.ended;
 });
 
-describe('SAFE-5: killed with -9, the same command again: one object, the right bytes', () => {
-  test('in the middle of the transfer', async () => {
-    const { place, bucket, uri, aws } = await setUp();
+test('SAFE-5: killed with -9 in the middle of the transfer or right behind it, the same command again: one object, the right bytes', async () => {
+  const inTheMiddle = async ({ place, bucket, uri, aws }: SetUp): Promise<void> => {
     proxy.setFaults([{ method: 'PUT', times: 9, fault: { kind: 'slow', chunkDelayMs: 60_000 } }]);
     const killed = place.start(argsTo(place, uri, FIRST, FIRST), aws);
     const requests: string[] = [];
@@ -146,19 +150,24 @@ describe('SAFE-5: killed with -9, the same command again: one object, the right 
     expect(await bucket.keys()).toEqual([]);
     proxy.setFaults([]);
     expect(await place.run(argsTo(place, uri, FIRST, FIRST), aws)).toMatchObject({ code: 0 });
+  };
+  const behindIt = async ({ place, bucket, uri, aws }: SetUp, own: FaultProxy): Promise<void> => {
+    const through = { ...aws, AWS_ENDPOINT_URL_S3: own.url };
+    await place.run(argsTo(place, uri, FIRST, FIRST), { ...through, REACHBACK_CRASH_POINT: 'upload-put' });
+    expect(await bucket.keys()).toEqual([`reach/${keyOf(FIRST)}`]);
+    own.takeRequests();
+    expect(await place.run(argsTo(place, uri, FIRST, FIRST), through)).toMatchObject({ code: 0 });
+    // The object is found; nothing is transferred again.
+    expect(new Set(own.takeRequests())).toEqual(new Set(['HEAD']));
+  };
+  const [one, other, own] = [await setUp(), await setUp(), await startFaultProxy(server.endpoint)];
+  onTestFinished(() => own.close());
+  // Most of it is waiting for what the killed ones do not tell any more.
+  await Promise.all([inTheMiddle(one), behindIt(other, own)]);
+  for (const { place, bucket } of [one, other]) {
     expect(await bucket.keys()).toEqual([`reach/${keyOf(FIRST)}`]);
     expect((await bucket.read(`reach/${keyOf(FIRST)}`))?.equals(productOf(place, FIRST))).toBe(true);
-  });
-
-  test('right behind it: the object is found, nothing is transferred again', async () => {
-    const { place, bucket, uri, aws } = await setUp();
-    await place.run(argsTo(place, uri, FIRST, FIRST), { ...aws, REACHBACK_CRASH_POINT: 'upload-put' });
-    expect(await bucket.keys()).toEqual([`reach/${keyOf(FIRST)}`]);
-    proxy.takeRequests();
-    expect(await place.run(argsTo(place, uri, FIRST, FIRST), aws)).toMatchObject({ code: 0 });
-    expect(new Set(proxy.takeRequests())).toEqual(new Set(['HEAD']));
-    expect((await bucket.read(`reach/${keyOf(FIRST)}`))?.equals(productOf(place, FIRST))).toBe(true);
-  });
+  }
 });
 
 test('CLI-21, UDL-7, CLI-D1: the token from AWS Secrets Manager downloads a day, and is in no output and no file, nor is the key for S3', async () => {

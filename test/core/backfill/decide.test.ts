@@ -62,11 +62,11 @@ function* allFacts(): Generator<DecisionFacts> {
                         );
 }
 
-/** Each mode with the flags that it has; `process` twice with the same, which costs nothing. */
+/** Each mode with the flags that it has. */
 const ALL_FLAGS: readonly DecisionFlags[] = MODES.flatMap((mode) =>
   [false, true].flatMap((retryFailed) =>
     [false, true].flatMap((upload) =>
-      [false, true].map((more) => ({
+      (mode === 'process' ? [false] : [false, true]).map((more) => ({
         mode,
         retryFailed,
         upload,
@@ -131,12 +131,16 @@ const INPUT_ROWS: readonly Row[] = [
 
 const usedRows = new Set<Row>();
 
+/** The words of each row with the values that fit, taken apart once: millions of combinations are looked up. */
+const CONDITIONS = new Map(
+  [...DOWNLOAD_ROWS, ...PROCESS_ROWS, ...INPUT_ROWS].map((row) => [
+    row,
+    Object.entries(row[0]).map(([word, value]) => [word, Array.isArray(value) ? value : [value]] as const),
+  ]),
+);
+
 function lookUp(rows: readonly Row[], words: Readonly<Record<string, unknown>>): string {
-  const fits = ([when]: Row): boolean =>
-    Object.entries(when).every(([word, value]) =>
-      Array.isArray(value) ? value.includes(words[word]) : words[word] === value,
-    );
-  const row = rows.find(fits);
+  const row = rows.find((each) => CONDITIONS.get(each)!.every(([word, values]) => values.includes(words[word])));
   if (row === undefined) throw new Error(`no row for ${JSON.stringify(words)}`);
   usedRows.add(row);
   return row[1];

@@ -30,9 +30,9 @@ export type Placement = (typeof PLACEMENTS)[number];
 export function faultCases(full: boolean): FaultCase[] {
   const standard: Setting = { name: 'standard', gateClock: 1, requestTimeoutMs: 120_000, maxConcurrentRequests: 4 };
   const ownPause: Setting = { ...standard, name: 'own pause', gateClock: full ? 1 : 100 };
-  const impatient: Setting = { ...standard, name: 'impatient', requestTimeoutMs: full ? 20_000 : 1_500 };
+  const impatient: Setting = { ...standard, name: 'impatient', requestTimeoutMs: full ? 20_000 : 4_000 };
   const sequential: Setting = { ...standard, name: 'sequential', maxConcurrentRequests: 1 };
-  const retryAfterS = full ? 30 : 1;
+  const retryAfterS = full ? 30 : 2;
   const failing = (name: string, fault: Fault, setting = standard): FaultCase => ({
     name,
     fault,

@@ -24,7 +24,6 @@ export interface MatrixRow {
   readonly slicesAskedAgain: number;
   /** Asked again although nothing was wrong with their answer. */
   readonly askedInVain: number;
-  /** By the simulator's clock, or by what the client itself had read, whichever is more. */
   readonly begunInCooldown: number;
 }
 
@@ -47,6 +46,8 @@ interface Group {
 const FIRST_DAY = parseDay('2025-03-01');
 const SENSOR = 'reach-101/quicklook';
 const ALL = 'reach-all/quicklook';
+/** Source, worker and builds share one process here: what was sent before a 429 was read may be seen that much later. */
+const GRACE_MS = 1_000;
 /** Days of four slices that 10 % are drawn from where every fault costs a pause. */
 const DAYS_FOR_PAUSES = 6;
 const SEED = 3;
@@ -85,8 +86,8 @@ export async function playMatrix(
       .flatMap(({ group }) => group.flatMap((play) => play.days));
     if (days.length > 0) calm.set(product, await playCalm(env, folder, product, days.toSorted().at(-1)!));
   }
-  const rows: MatrixRow[] = [];
-  for (const each of groups) rows.push(...(await playGroup(env, folder, each, calm.get(each.product)!)));
+  // Most of it is waiting, so they are played side by side.
+  const rows = (await Promise.all(groups.map((each) => playGroup(env, folder, each, calm.get(each.product)!)))).flat();
   const order = cases.map(({ name }) => name);
   return rows.toSorted((a, b) => order.indexOf(a.fault) - order.indexOf(b.fault));
 }
@@ -143,7 +144,7 @@ async function playGroup(
   { product, setting, group }: Group,
   calm: PlayedRange,
 ): Promise<MatrixRow[]> {
-  const simulator = await startSimulator({ tiny: true, logLength: 100_000 });
+  const simulator = await startSimulator({ tiny: true, logLength: 100_000, cooldownGraceMs: GRACE_MS });
   const door = await startDoor(simulator.port);
   try {
     simulator.setFaults({ seed: SEED, rules: group.flatMap(rulesOf) });
@@ -208,9 +209,6 @@ function judge(play: Play, calm: PlayedRange, disturbed: PlayedRange, log: reado
     slicesFailed: failed.size,
     slicesAskedAgain: again.length,
     askedInVain: again.filter((range) => !failed.has(range)).length,
-    begunInCooldown: Math.max(
-      requests.filter(({ inCooldown }) => inCooldown).length,
-      disturbed.begunInPause.filter((day) => days.has(day)).length,
-    ),
+    begunInCooldown: requests.filter(({ inCooldown }) => inCooldown).length,
   };
 }
