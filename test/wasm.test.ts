@@ -17,6 +17,6 @@ test('every compiled module under src has a source in wasm/, and every source is
   );
 });
 
-test.for(WASM_MODULES)('$target is what its source compiles to', { timeout: 60_000 }, async (module) => {
+test.for(WASM_MODULES)('$target is what its source compiles to', async (module) => {
   expect(Buffer.compare(await compile(module), readFileSync(module.target))).toBe(0);
 });

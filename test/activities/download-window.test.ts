@@ -29,7 +29,6 @@ const SLICES = 4;
 /** The slices, and one question how many records the source counts for the day. */
 const REQUESTS = SLICES + 1;
 const FULL_ROWS = ['download DOWNLOAD_PENDING', 'download DOWNLOADED'];
-const PATIENCE = { timeout: 20_000 };
 
 let simulator: Simulator;
 let source: UdlSource;
@@ -173,8 +172,8 @@ test('the end of its worker: cancelled, finished slices stay, no temporary file;
   const environment = engine();
   const trying = tryStage(place, 'downloadWindow', attempt(), environment);
   const ended = failureOf(trying);
-  await expect.poll(async () => (await place.ledger.slices(PRODUCT, DAY)).length, PATIENCE).toBe(SLICES - 1);
-  await expect.poll(() => simulator.stats().requests, PATIENCE).toBe(SLICES);
+  await expect.poll(async () => (await place.ledger.slices(PRODUCT, DAY)).length).toBe(SLICES - 1);
+  await expect.poll(() => simulator.stats().requests).toBe(SLICES);
   environment.cancel('WORKER_SHUTDOWN');
   expect(await ended).toBeInstanceOf(CancelledFailure);
   expect(slices()).toHaveLength(SLICES - 1);

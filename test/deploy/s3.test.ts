@@ -7,7 +7,8 @@ import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { parseDestination } from '../../src/storage/destination.ts';
-import { VERSITYGW_VERSION, answers, ensureVersitygw, freePort } from '../support/s3/versitygw.ts';
+import { freePort } from '../support/ports.ts';
+import { VERSITYGW_VERSION, answers, ensureVersitygw } from '../support/s3/versitygw.ts';
 import { readComposeFile } from './compose-file.ts';
 
 const { versitygw, worker } = readComposeFile().services;

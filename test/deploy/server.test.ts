@@ -14,7 +14,7 @@ import { taskQueues } from '../../src/core/backfill/ids.ts';
 import type { DayAttempt } from '../../src/activities/types.ts';
 import { ReachbackClient } from '../../src/client.ts';
 import { SEARCH_ATTRIBUTES } from '../../src/core/search-attributes.ts';
-import { addDays, dayOfMs, parseDay } from '../../src/core/time/day.ts';
+import { parseDay } from '../../src/core/time/day.ts';
 import { loadWorkflowBundle } from '../../src/embedded/workflow-bundle.ts';
 import { OPTIONS, fakeActivities } from '../workflows/harness.ts';
 import { PROJECT, readProjectFile } from './compose-file.ts';
@@ -59,7 +59,7 @@ async function initNamespace(namespace: string): Promise<string> {
       TEMPORAL_NAMESPACE: namespace,
       WAIT_S: '0.2',
     },
-    timeout: 50_000,
+    timeout: 200_000,
   });
   return stdout;
 }
@@ -136,7 +136,7 @@ test('temporal §6: a worker is healthy while the server sees it polling, and no
     activities: { none: async () => undefined },
   });
   await worker.runUntil(async () => {
-    await expect.poll(() => findFault({ ...ask, host: hostname() }), { timeout: 30_000 }).toBeNull();
+    await expect.poll(() => findFault({ ...ask, host: hostname() })).toBeNull();
     await expect(findFault({ ...ask, host: 'another.host' })).resolves.toMatch(/^No worker of another\.host/);
   });
   await native.close();
@@ -178,7 +178,7 @@ test('ADR 0012: where days wait for a worker, those of a schedule go before thos
     const range = { runId: 'r', first: day('2025-09-01'), last: day('2025-09-04'), ...limits };
     const { handle } = await client.startRange({ ...input, ...range });
     const waiting = async (count: number): Promise<void> => {
-      await expect.poll(async () => (await backlog(queues.build)) >= count, { timeout: 20_000 }).toBe(true);
+      await expect.poll(async () => (await backlog(queues.build)) >= count).toBe(true);
     };
     await waiting(3);
     const scheduled = await server.client.workflow.start('scheduledBackfill', {
@@ -190,17 +190,18 @@ test('ADR 0012: where days wait for a worker, those of a schedule go before thos
     release();
     await Promise.all([handle.result(), scheduled.result()]);
     // One was under way, and one may have been handed to the worker already.
-    const yesterday = addDays(dayOfMs(Date.now()), -1);
+    const backfill = ['01', '02', '03', '04'].map((each) => `2025-09-${each}`);
+    const ofSchedule = built.filter((each) => !backfill.includes(each));
     expect(built).toHaveLength(6);
-    expect(Math.max(...[addDays(yesterday, -1), yesterday].map((each) => built.indexOf(each)))).toBeLessThanOrEqual(3);
-    expect(built.slice(-2).every((each) => each.startsWith('2025-'))).toBe(true);
+    expect(ofSchedule).toHaveLength(2);
+    expect(Math.max(...ofSchedule.map((each) => built.indexOf(each)))).toBeLessThanOrEqual(3);
   } finally {
     release();
     for (const worker of workers) worker.shutdown();
     await Promise.all(running);
     await native.close();
   }
-}, 60_000);
+});
 
 /** Activities that wait in a queue for a worker. */
 async function backlog(name: string): Promise<number> {

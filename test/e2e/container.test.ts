@@ -99,7 +99,7 @@ test('CLI-21: the image’s program downloads and delivers a day from SECRET_ARN
       (text) => (done.stdout + done.stderr).includes(text) || written.some((bytes) => bytes.includes(text)),
     ),
   ).toEqual([]);
-}, 300_000);
+});
 
 async function start(file: string, args: readonly string[], cwd: string, env: Record<string, string>): Promise<Ended> {
   const child = spawn(file, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });

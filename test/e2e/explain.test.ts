@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { DayHistory } from '../../src/ledger/reports.ts';
-import { createPlace, descendants, runArgs, waitUntil } from './harness.ts';
+import { createPlace, killAll, runArgs, waitUntil } from './harness.ts';
 
 test('TRACK-3, TRACK-12: a day that met a 429, a 503 and a crash is explained; status, gaps and explain write nothing', async () => {
   const place = await createPlace({ tiny: true, emptyDays: ['2025-09-02'] });
@@ -12,15 +12,20 @@ test('TRACK-3, TRACK-12: a day that met a 429, a 503 and a crash is explained; s
       { match: { day, slice: 10, firstAttempts: 1 }, fault: { kind: 'rate_limit', retryAfterS: 1 } },
       { match: { day, slice: 20, firstAttempts: 1 }, fault: { kind: 'status', status: 503 } },
       { match: { day, slice: 30, firstAttempts: 1 }, fault: { kind: 'html' } },
-      { fault: { kind: 'latency', ms: 60 } },
+      // The kill comes before these are answered.
+      {
+        match: { day, slice: Array.from({ length: 88 }, (_, index) => 200 + index) },
+        fault: { kind: 'latency', ms: 5_000 },
+      },
     ],
   });
   const environment = { REACHBACK_PASS_WAIT_MS: '200' };
   const args = runArgs(place, '2025-09-01', '2025-09-02', '--concurrency', '1');
   const running = place.start(args, environment);
-  await waitUntil('requests', () => place.simulator.stats().requests > 120, 60_000);
-  for (const pid of [running.pid, ...descendants(running.pid)]) process.kill(pid, 'SIGKILL');
+  await waitUntil('requests', () => place.simulator.stats().requests > 120);
+  await killAll(running.pid);
   await running.ended;
+  place.simulator.setFaults({ rules: [] });
   const finished = await place.run(args, environment);
   expect(finished.code).toBe(0);
 
@@ -71,4 +76,4 @@ test('TRACK-3, TRACK-12: a day that met a 429, a 503 and a crash is explained; s
   expect(unknown).toMatchObject({ code: 2, stderr: expect.stringContaining('knows nothing about 2025-10-01') });
   const nowhere = await place.run(['gaps', '--workspace', join(place.dir, 'none')]);
   expect(nowhere).toMatchObject({ code: 2, stderr: expect.stringContaining('There is no ledger') });
-}, 240_000);
+});

@@ -50,4 +50,4 @@ test('TEL-25: the newest days are done first, their files go once delivered, and
   const fetched = await place.run(['download', ...range, '--output-dir', downloads, '--fetch-released']);
   expect(fetched.stdout).toContain('planned=3 downloaded=2 skipped_existing=1');
   expect(dayFiles()).toHaveLength(3);
-}, 300_000);
+});

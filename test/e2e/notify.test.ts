@@ -38,59 +38,51 @@ function someDays(workspace: string, ...more: string[]): string[] {
 }
 
 describe('notifications of a run', () => {
-  test(
-    'TRACK-15: unset is one warning; a failed day is told once, with the command to retry; its end once',
-    { timeout: 240_000 },
-    async () => {
-      const place = await createPlace();
-      const { url, texts } = await receiver((response) => void response.end('ok'));
-      place.simulator.setFaults(BAD_SLICE);
-      const args = runArgs(place, '2025-09-01', '2025-09-02', ...someDays(place.workspace));
-      const unset = await place.run(args, FAST);
-      expect(unset.code).toBe(1);
-      expect(unset.stderr.split('\n').filter((line) => line.includes('SLACK_WEBHOOK_URL'))).toHaveLength(1);
+  test('TRACK-15: unset is one warning; a failed day is told once, with the command to retry; its end once', async () => {
+    const place = await createPlace();
+    const { url, texts } = await receiver((response) => void response.end('ok'));
+    place.simulator.setFaults(BAD_SLICE);
+    const args = runArgs(place, '2025-09-01', '2025-09-02', ...someDays(place.workspace));
+    const unset = await place.run(args, FAST);
+    expect(unset.code).toBe(1);
+    expect(unset.stderr.split('\n').filter((line) => line.includes('SLACK_WEBHOOK_URL'))).toHaveLength(1);
 
-      const told = { ...FAST, SLACK_WEBHOOK_URL: url };
-      expect((await place.run(args, told)).code).toBe(1);
-      expect(texts).toHaveLength(1);
-      expect(texts[0]).toContain(
-        '1 day of reach-101/quicklook FAILED in download: slice_exhausted; the first is 2025-09-02',
-      );
-      expect(texts[0]).toContain(`When the cause is gone: reachback ${args.join(' ')} --retry-failed`);
+    const told = { ...FAST, SLACK_WEBHOOK_URL: url };
+    expect((await place.run(args, told)).code).toBe(1);
+    expect(texts).toHaveLength(1);
+    expect(texts[0]).toContain(
+      '1 day of reach-101/quicklook FAILED in download: slice_exhausted; the first is 2025-09-02',
+    );
+    expect(texts[0]).toContain(`When the cause is gone: reachback ${args.join(' ')} --retry-failed`);
 
-      place.simulator.setFaults({ rules: [] });
-      const mended = await place.run([...args, '--retry-failed'], told);
-      expect(mended.code).toBe(0);
-      expect(texts).toHaveLength(2);
-      const [, incident] = /\(incident (\w+)\)/.exec(texts[0]!) ?? [];
-      expect(texts[1]).toContain('resolved');
-      expect(texts[1]).toContain(`(incident ${incident})`);
+    place.simulator.setFaults({ rules: [] });
+    const mended = await place.run([...args, '--retry-failed'], told);
+    expect(mended.code).toBe(0);
+    expect(texts).toHaveLength(2);
+    const [, incident] = /\(incident (\w+)\)/.exec(texts[0]!) ?? [];
+    expect(texts[1]).toContain('resolved');
+    expect(texts[1]).toContain(`(incident ${incident})`);
 
-      const left = [
-        ...texts,
-        mended.stdout,
-        mended.stderr,
-        ...filesBelow(place.dir).map((path) => readFileSync(path, 'latin1')),
-      ];
-      for (const secret of [TOKEN.slice('Basic '.length), 'secret-of-the-webhook']) {
-        expect(left.filter((text) => text.includes(secret))).toEqual([]);
-      }
-    },
-  );
+    const left = [
+      ...texts,
+      mended.stdout,
+      mended.stderr,
+      ...filesBelow(place.dir).map((path) => readFileSync(path, 'latin1')),
+    ];
+    for (const secret of [TOKEN.slice('Basic '.length), 'secret-of-the-webhook']) {
+      expect(left.filter((text) => text.includes(secret))).toEqual([]);
+    }
+  });
 
-  test(
-    'TRACK-15: a webhook that never answers changes neither the days nor the exit code',
-    { timeout: 120_000 },
-    async () => {
-      const place = await createPlace();
-      const { url, texts } = await receiver(() => undefined);
-      place.simulator.setFaults(BAD_SLICE);
-      const args = runArgs(place, '2025-09-01', '2025-09-03', ...someDays(place.workspace));
-      const ended = await place.run(args, { ...FAST, SLACK_WEBHOOK_URL: url });
-      expect(ended.code).toBe(1);
-      expect(ended.stdout).toMatch(/downloaded=2 .*failed=1/);
-      expect(ended.stderr).toContain('a notification was not taken');
-      expect(texts).toHaveLength(1);
-    },
-  );
+  test('TRACK-15: a webhook that never answers changes neither the days nor the exit code', async () => {
+    const place = await createPlace();
+    const { url, texts } = await receiver(() => undefined);
+    place.simulator.setFaults(BAD_SLICE);
+    const args = runArgs(place, '2025-09-01', '2025-09-03', ...someDays(place.workspace));
+    const ended = await place.run(args, { ...FAST, SLACK_WEBHOOK_URL: url });
+    expect(ended.code).toBe(1);
+    expect(ended.stdout).toMatch(/downloaded=2 .*failed=1/);
+    expect(ended.stderr).toContain('a notification was not taken');
+    expect(texts).toHaveLength(1);
+  });
 });

@@ -17,7 +17,8 @@ test('SAFE-14: nominal before anything was done, by the known days after; no req
   expect(fingerprint(place.dir)).toEqual({});
 
   // Slow enough for the end of the first day to be seen before that of the second.
-  place.simulator.setFaults({ rules: [{ fault: { kind: 'latency', ms: 500 } }] });
+  const slow = { kind: 'latency', ms: 2_500 } as const;
+  place.simulator.setFaults({ rules: [{ match: { day: '2025-09-02', endpoint: 'any' }, fault: slow }] });
   const ran = await place.run(range('2025-09-01', '2025-09-02').concat('--measure-first', '--concurrency', '2'));
   expect(ran.code).toBe(0);
   expect(ran.stderr).toMatch(
@@ -45,7 +46,7 @@ test('SAFE-14: nominal before anything was done, by the known days after; no req
   expect(await plan('2025-09-02')).toMatch(/\nnothing to do; .* free/);
   expect(place.simulator.stats().requests).toBe(requests);
   expect(withoutSharedMemory(fingerprint(place.workspace))).toEqual(withoutSharedMemory(before));
-}, 180_000);
+});
 
 /** SQLite's readers keep their marks in these two; the database itself is compared. */
 function withoutSharedMemory(files: Record<string, string>): Record<string, string> {

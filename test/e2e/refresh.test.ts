@@ -8,7 +8,7 @@ import { readEmbeddedInfo } from '../../src/storage/embedded-file.ts';
 import { openWorkspace } from '../../src/storage/workspace.ts';
 import { createPlace, fileHashes, fingerprint, runArgs, waitUntil } from './harness.ts';
 
-describe('run --refresh', { timeout: 240_000 }, () => {
+describe('run --refresh', () => {
   test('UDL-D14, SAFE-11: a changed day is fetched in parts, built as v1.0.1 and delivered; restore brings v1.0.0 back until more data come', async () => {
     const place = await createPlace();
     const args = runArgs(place, '2025-09-01', '2025-09-02');

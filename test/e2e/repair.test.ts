@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, rmSync, statSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, statSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { verify } from '../../src/cli/support/verification.ts';
@@ -84,11 +84,6 @@ test('SAFE-7, TEL-D8: verify --deep finds every flipped bit of downloads, produc
   expect(looked.stdout).toContain(`would put aside ${brokenDownload}`);
   expect(place.simulator.stats().requests).toBe(requests);
 
-  const refused = await place.run(['repair', ...at], { BASICAUTH: undefined });
-  expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining('No UDL token') });
-  expect(existsSync(brokenDownload)).toBe(true);
-  expect(filesBelow(place.workspace).filter((path) => path.includes('/_backup/'))).toEqual([]);
-
   const pace = ['--max-concurrent-requests', '16', '--initial-rate', '1000', '--max-rate', '1000'];
   const repaired = await place.run(['repair', ...pace, ...at]);
   expect(repaired.stdout).toContain('6 files');
@@ -126,10 +121,10 @@ test('ADR 0018: repair beside a worker leaves the files of a day at work alone, 
   flip(first);
   flip(second);
   const broken = readFileSync(first);
-  place.simulator.setFaults({ rules: [{ fault: { kind: 'latency' as const, ms: 500 } }] });
+  place.simulator.setFaults({ rules: [{ fault: { kind: 'latency' as const, ms: 3_000 } }] });
   const { requests } = place.simulator.stats();
   const run = place.start(runArgs(place, '2025-09-01', '2025-09-01'));
-  await waitUntil('the day at work', () => place.simulator.stats().requests > requests + 16);
+  await waitUntil('the day at work', () => place.simulator.stats().requests > requests + 4);
   const repairing = place.start(['repair', ...at]);
   await waitUntil('left alone', () => repairing.output().includes('2025-09-01 reach-all/quicklook is being worked at'));
   expect(readFileSync(first)).toEqual(broken);
@@ -142,7 +137,7 @@ test('ADR 0018: repair beside a worker leaves the files of a day at work alone, 
   const again = await place.run(['repair', ...at]);
   expect(again.code).toBe(0);
   expect(fileHashes(join(place.workspace, 'products'))).toMatchObject(good);
-}, 240_000);
+});
 
 test('TRACK-13: ledger check says that a ledger is whole, and finds a damaged one, a torn one and one that does not add up', async () => {
   const place = await finishedPlace();
@@ -161,7 +156,7 @@ test('TRACK-13: ledger check says that a ledger is whole, and finds a damaged on
   const torn = await place.run(['ledger', 'check', ...at, '--json']);
   expect(torn.code).toBe(1);
   expect((JSON.parse(torn.stdout) as { problems: string[] }).problems).toHaveLength(1);
-}, 240_000);
+});
 
 test('ledger decisions prints the tables that planning follows', async () => {
   const place = await createPlace({ tiny: true });

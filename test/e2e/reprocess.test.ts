@@ -67,4 +67,4 @@ test('TRACK-10: a day whose answer could not be read is completed by reprocess: 
   const refreshed = await place.run([...args, '--refresh']);
   expect(refreshed.stdout).toMatch(/verified=2 /);
   expect(place.simulator.stats().requests).toBe(requests + 2);
-}, 240_000);
+});

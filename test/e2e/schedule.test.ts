@@ -24,14 +24,10 @@ test('a schedule beside "reachback dev": two triggered runs, the second sends no
   const sent: number[] = [];
   for (const runs of [1, 2]) {
     expect((await place.run(['schedule', 'trigger', 'd', ...at])).code).toBe(0);
-    await waitUntil(
-      `run ${runs}`,
-      async () => {
-        const line = await list(place);
-        return line?.recent.length === runs && line.running.length === 0;
-      },
-      60_000,
-    );
+    await waitUntil(`run ${runs}`, async () => {
+      const line = await list(place);
+      return line?.recent.length === runs && line.running.length === 0;
+    });
     sent.push(place.simulator.stats().requests);
   }
   const products = filesBelow(place.delivered).filter((path) => path.endsWith('.cdf'));
@@ -44,4 +40,4 @@ test('a schedule beside "reachback dev": two triggered runs, the second sends no
   expect((await place.run(['schedule', 'delete', 'd', ...at])).code).toBe(0);
   dev.child.kill('SIGTERM');
   expect((await dev.ended).code).toBe(0);
-}, 240_000);
+});

@@ -33,7 +33,7 @@ const SEEDS: readonly (readonly [seed: number, what: string])[] = [
 
 /** Most of a seed is waiting for missed heartbeats, so they run side by side. `selftest --runs` has the others. */
 describe.concurrent('SAFE-5, SAFE-6, SAFE-9, SAFE-10: whatever is killed, what is left is the same', () => {
-  test.for(SEEDS)('seed %d: %s', { timeout: 240_000 }, async ([seed, what], { expect, onTestFinished }) => {
+  test.for(SEEDS)('seed %d: %s', async ([seed, what], { expect, onTestFinished }) => {
     const dir = await mkdtemp(join(tmpdir(), 'reachback-selftest-'));
     onTestFinished(() => rm(dir, { recursive: true, force: true }));
     const ended = await selftest(seed, dir);

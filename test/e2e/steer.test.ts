@@ -5,7 +5,7 @@ import { createPlace, runArgs, waitUntil } from './harness.ts';
 
 const FAST = { REACHBACK_PASS_WAIT_MS: '50' };
 
-describe('steering a range beside "reachback dev"', { timeout: 240_000 }, () => {
+describe('steering a range beside "reachback dev"', () => {
   test('run is a client there: failed days wait, retry-failed brings them home, status and watch tell, and a reader of watch may leave', async () => {
     const place = await createPlace();
     place.simulator.setFaults({ rules: [{ match: { day: '2025-09-02', slice: 7 }, fault: { kind: 'html' } }] });
@@ -51,7 +51,9 @@ describe('steering a range beside "reachback dev"', { timeout: 240_000 }, () => 
 
   test('pause, resume, finish, cancel; a range at work is not started twice, --attach follows it', async () => {
     const place = await createPlace();
-    place.simulator.setFaults({ rules: [{ fault: { kind: 'latency', ms: 150 } }] });
+    // A day takes longer than all commands that steer it.
+    const slow = { rules: [{ fault: { kind: 'latency' as const, ms: 1_500 } }] };
+    place.simulator.setFaults(slow);
     const dev = place.start(
       ['dev', '--workspace', place.workspace, '--initial-rate', '1000', '--max-rate', '1000'],
       FAST,
@@ -59,7 +61,7 @@ describe('steering a range beside "reachback dev"', { timeout: 240_000 }, () => 
     await waitUntil('dev', () => dev.output().includes('web UI'));
     const args = runArgs(place, '2025-09-01', '2025-09-05', '--concurrency', '1');
     const run = place.start(args);
-    await waitUntil('requests', () => place.simulator.stats().requests > 20);
+    await waitUntil('requests', () => place.simulator.stats().requests > 4);
 
     const second = await place.run(args);
     expect(second.code).toBe(2);
@@ -73,11 +75,13 @@ describe('steering a range beside "reachback dev"', { timeout: 240_000 }, () => 
     );
     expect((await place.run(['resume', '--workspace', place.workspace])).code).toBe(0);
     expect((await place.run(['finish', '--workspace', place.workspace])).code).toBe(0);
+    place.simulator.setFaults({ rules: [] });
     const ended = await run.ended;
     expect(ended.code).toBe(0);
-    expect(ended.stdout).toMatch(/not_attempted=[1-4]/);
+    expect(ended.stdout).toContain('not_attempted=4');
     expect((await attached.ended).code).toBe(0);
 
+    place.simulator.setFaults(slow);
     const other = place.start(runArgs(place, '2025-10-01', '2025-10-05'));
     await waitUntil('the other range', async () =>
       (await place.run(['status', '--workspace', place.workspace])).stdout.includes('2025-10-01..'),

@@ -66,7 +66,7 @@ test('TEL-1…6, TRACK-17: other readers read the CSV; the ledger made anew from
   expect(again.code).toBe(0);
   expect(again.stdout).toContain('processed=0 uploaded=0 skipped_existing=3 ');
   expect(place.simulator.stats().requests).toBe(requests);
-}, 240_000);
+});
 
 test('TRACK-4: an import that is killed keeps what was committed; again, it ends as one that was not killed', async () => {
   const place = await createPlace();
@@ -96,7 +96,7 @@ test('TRACK-4: an import that is killed keeps what was committed; again, it ends
   const whole = contentOf(join(place.dir, 'whole'));
   expect(whole.states).toHaveLength(1_250);
   expect(contentOf(join(place.dir, 'killed'))).toEqual(whole);
-}, 120_000);
+});
 
 test('TRACK-6, TRACK-7: ledger rebuild --finalize-only and --reset, each twice and killed in the middle, end as one that was not', async () => {
   const place = await createPlace();
@@ -141,7 +141,7 @@ test('TRACK-6, TRACK-7: ledger rebuild --finalize-only and --reset, each twice a
   expect(filesBelow(join(workspace, 'state')).filter((path) => /reachback\.db\.\d{8}T\d{6}$/.test(path))).toHaveLength(
     2,
   );
-}, 300_000);
+});
 
 test('TRACK-8, CLI-19: after adopt, download and process ask for nothing that another program had done', async () => {
   const place = await createPlace();
@@ -183,7 +183,7 @@ test('TRACK-8, CLI-19: after adopt, download and process ask for nothing that an
     Object.fromEntries(Object.entries(fileHashes(folder)).filter(([path]) => !path.startsWith('.'))),
   );
   expect(visible).toEqual(left);
-}, 240_000);
+});
 
 /** Beginning and end of one day's download. */
 function rowsOf(index: number): string {

@@ -60,8 +60,9 @@ test('SAFE-6: two builders with folders of their own, both killed in the middle 
   for (const worker of doomed) await waitUntil('polling', () => worker.output().includes('polling'));
   // Each says on the server who it is and which version of the program.
   const [, name = ''] = /Worker of (\S+)/.exec(downloads.output()) ?? [];
-  const versions = await versionsPolling(address, taskQueues(name).build);
-  expect(versions).toEqual([{ deploymentName: `reachback-${name}`, buildId: VERSION }]);
+  await expect
+    .poll(() => versionsPolling(address, taskQueues(name).build))
+    .toEqual([{ deploymentName: `reachback-${name}`, buildId: VERSION }]);
   const running = place.start(runArgs(place, '2025-09-01', '2025-09-05', '--concurrency', '3'), env);
   await Promise.all(doomed.map(({ ended }) => ended));
   expect(doomed.map(({ child }) => child.signalCode)).toEqual(['SIGKILL', 'SIGKILL']);
@@ -97,7 +98,7 @@ test('SAFE-6: two builders with folders of their own, both killed in the middle 
     REACHBACK_LEDGER_URL: (await postgres.newSchema()).reveal(),
   });
   expect(other).toMatchObject({ code: 2, stderr: expect.stringContaining('stages the files of ws-') });
-}, 300_000);
+});
 
 /** The deployment versions of the workers that poll a queue for activities, each once. */
 async function versionsPolling(address: string, queue: string): Promise<object[]> {
@@ -124,4 +125,4 @@ test('what does not go together is told, exit code 2', async () => {
     expect(ended).toMatchObject({ code: 2, stderr: expect.stringContaining(says) });
   }
   expect(existsSync(join(place.dir, '.cache/reachback/builds'))).toBe(false);
-}, 60_000);
+});

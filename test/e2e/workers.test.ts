@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startPostgres } from '../ledger/postgres-server.ts';
 import type { PostgresServer } from '../ledger/postgres-server.ts';
+import { freePort } from '../support/ports.ts';
 import { createPlace, filesBelow, isAlive, runArgs, waitUntil } from './harness.ts';
 
 let postgres: PostgresServer;
@@ -12,14 +13,6 @@ beforeAll(async () => {
   postgres = await startPostgres();
 });
 afterAll(() => postgres.remove());
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 /** Sum of a metric over its tags, of those lines that contain `having`. */
 function valueOf(metrics: string, name: string, having = ''): number {
@@ -29,7 +22,7 @@ function valueOf(metrics: string, name: string, having = ''): number {
 
 const FAST = ['--max-concurrent-requests', '16', '--initial-rate', '1000', '--max-rate', '1000'];
 
-test('a download worker and two build workers, one of them killed in the middle of a build: every day once; metrics, health, SIGTERM', async () => {
+test('a download worker and build workers, one of them killed in the middle of a build: every day once; metrics, health, SIGTERM', async () => {
   const place = await createPlace({ tiny: true });
   const env = { REACHBACK_LEDGER_URL: (await postgres.newSchema()).reveal() };
   const at = ['--workspace', place.workspace];
@@ -57,9 +50,9 @@ test('a download worker and two build workers, one of them killed in the middle 
       env,
     );
   const downloads = startDownloads();
-  const doomed = place.start(['worker', '--role', 'build', ...at], { ...env, REACHBACK_CRASH_POINT: 'cdf-renamed' });
-  const builder = place.start(['worker', '--role', 'build', ...at], env);
-  for (const worker of [downloads, doomed, builder]) {
+  const build = ['worker', '--role', 'build', ...at];
+  const doomed = place.start(build, { ...env, REACHBACK_CRASH_POINT: 'cdf-renamed' });
+  for (const worker of [downloads, doomed]) {
     await waitUntil('polling', () => /polling|"ready"/.test(worker.output()));
   }
   const [, health = ''] = /"health":"([^"]+)"/.exec(downloads.output()) ?? [];
@@ -68,12 +61,14 @@ test('a download worker and two build workers, one of them killed in the middle 
     expect([answer.status, await answer.text()]).toEqual([200, 'ok\n']);
   }
 
-  const run = await place.run(runArgs(place, '2025-09-01', '2025-09-05', '--concurrency', '3'), env);
-  expect(run.stdout).toMatch(/planned=5 downloaded=5 processed=5 uploaded=5 .* failed=0/);
-  expect(run.code).toBe(0);
-  // SAFE-6: the killed one had built a day; the other took it up without a second file or row.
+  const running = place.start(runArgs(place, '2025-09-01', '2025-09-05', '--concurrency', '3'), env);
+  // SAFE-6: the first build is the doomed one's; others take it up without a second file or row.
   await doomed.ended;
   expect(doomed.child.signalCode).toBe('SIGKILL');
+  const builders = [place.start(build, env), place.start(build, env)];
+  const run = await running.ended;
+  expect(run.stdout).toMatch(/planned=5 downloaded=5 processed=5 uploaded=5 .* failed=0/);
+  expect(run.code).toBe(0);
   expect(filesBelow(place.delivered).filter((path) => path.endsWith('.cdf'))).toHaveLength(5);
   expect(filesBelow(place.workspace).filter((path) => path.endsWith('.tmp'))).toEqual([]);
   const telemetry = readFileSync(join(place.workspace, 'downloads/download_telemetry.csv'), 'utf8');
@@ -109,9 +104,11 @@ test('a download worker and two build workers, one of them killed in the middle 
   startDownloads();
   expect((await second.ended).code).toBe(0);
   expect(place.simulator.stats().repeatedAnswers).toBeLessThanOrEqual(16);
-  builder.child.kill('SIGTERM');
-  expect((await builder.ended).code).toBe(0);
-}, 300_000);
+  for (const builder of builders) {
+    builder.child.kill('SIGTERM');
+    expect((await builder.ended).code).toBe(0);
+  }
+});
 
 test('issue 6: download workers of two hosts stay within one rate and one pause, and kill -9 of one loses nothing', async () => {
   const place = await createPlace({ tiny: true });
@@ -128,20 +125,36 @@ test('issue 6: download workers of two hosts stay within one rate and one pause,
   const other = startOn('beta', 'download');
   const builder = startOn('gamma', 'build');
   for (const worker of [other, builder]) await waitUntil('polling', () => worker.output().includes('polling'));
-  place.simulator.setFaults({
-    rules: [{ match: { nth: 200 }, fault: { kind: 'storm', seconds: 15, form: 'seconds' } }],
-  });
+  const ofGate = async <T>(what: string): Promise<T[]> => {
+    const { origin } = new URL(place.simulator.url);
+    return (await postgres.query(null, `${what} and origin = '${origin}'`)) as T[];
+  };
+  const isMade = async () =>
+    (await postgres.query(null, `select from pg_tables where schemaname = 'reachback_gate'`)).length > 0;
+  const workersSeen = () =>
+    ofGate(`select from reachback_gate.gates, jsonb_object_keys(workers) as worker where worker <> ''`);
+  const shares = () =>
+    ofGate<{ requests: number }>(
+      `select requests::int from reachback_gate.receipts join reachback_gate.gates on gates.id = gate where run_id = ''`,
+    );
 
   const running = place.start(runArgs(place, '2025-09-01', '2025-09-09', '--concurrency', '9'), env);
+  await waitUntil('both at the gate', async () => (await isMade()) && (await workersSeen()).length === 2);
+  place.simulator.setFaults({ rules: [{ fault: { kind: 'storm', seconds: 15, form: 'seconds' } }] });
   await waitUntil('the pause', () => (place.simulator.stats().byStatus['429'] ?? 0) > 0);
   let gate: { holders: { pid: number }[]; cooldown: { why: string } | null } | null = null;
-  await waitUntil('both at the gate, held back', async () => {
+  await waitUntil('both told as held back', async () => {
     const { stdout } = await place.run(['status', ...at, '--json'], env);
     ({ gate } = JSON.parse(stdout) as { gate: NonNullable<typeof gate> });
     return gate.holders.length === 2 && gate.cooldown !== null;
   });
-  await waitUntil('requests after it', () => place.simulator.stats().requests > 800);
+  const { requests } = place.simulator.stats();
+  await waitUntil('requests of both after it', async () => {
+    const haveAsked = (await shares()).filter((worker) => worker.requests > 100);
+    return haveAsked.length === 2 && place.simulator.stats().requests > requests + 200;
+  });
   doomed.child.kill('SIGKILL');
+  expect(place.simulator.stats().slicesAnswered).toBeLessThan(9 * 288);
   const ended = await running.ended;
   expect(ended.stdout).toMatch(/planned=9 downloaded=9 processed=9 uploaded=9 .* failed=0/);
   expect(ended.code).toBe(0);
@@ -153,18 +166,12 @@ test('issue 6: download workers of two hosts stay within one rate and one pause,
   expect(stats.peakPerSecond).toBeLessThan(280);
   expect(stats.concurrentPeak).toBeLessThanOrEqual(16);
   // What was on its way when the pause was told; nothing later.
-  expect(stats.latestInCooldownMs).toBeLessThan(2_000);
+  expect(stats.latestInCooldownMs).toBeLessThan(5_000);
   expect(stats.slicesAnswered).toBe(9 * 288);
-  const shares = await postgres.query(
-    null,
-    `select requests::int from reachback_gate.receipts join reachback_gate.gates on gates.id = gate
-     where run_id = '' and origin = '${new URL(place.simulator.url).origin}'`,
-  );
-  expect((shares as { requests: number }[]).filter(({ requests }) => requests > 100)).toHaveLength(2);
   // The file's writer is gone; the other has taken its turn.
   const telemetry = readFileSync(join(place.workspace, 'downloads/download_telemetry.csv'), 'utf8');
   expect(telemetry.match(/,(DOWNLOADED|PROCESSED|UPLOADED),/g)).toHaveLength(27);
-}, 240_000);
+});
 
 test('several workers need a ledger for several: a SQLite file is refused, and a second download worker too', async () => {
   const place = await createPlace({ tiny: true });
@@ -184,4 +191,4 @@ test('several workers need a ledger for several: a SQLite file is refused, and a
   const metrics = await place.run(['dev', '--workspace', place.workspace, '--metrics', String(port)]);
   taken.close();
   expect(metrics).toMatchObject({ code: 2, stderr: expect.stringContaining(`127.0.0.1:${port}`) });
-}, 120_000);
+});

@@ -14,7 +14,7 @@ const GONE_MS = 10_000;
 const STUBBORN = 'trap "" TERM; echo stubborn; while :; do sleep 0.1; done';
 
 async function stubborn(logPath: string): Promise<void> {
-  await expect.poll(() => readFile(logPath, 'utf8'), { timeout: 20_000 }).toContain('stubborn');
+  await expect.poll(() => readFile(logPath, 'utf8')).toContain('stubborn');
 }
 
 async function superviseHere(command: string, ...args: string[]): Promise<Supervised & { logPath: string }> {

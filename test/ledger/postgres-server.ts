@@ -4,13 +4,12 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, chownSync, cpSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Client } from 'pg';
 import { Secret } from '../../src/core/secret.ts';
+import { freePort } from '../support/ports.ts';
 
 /** Found nowhere but here: a test looks for it in texts. */
 export const PASSWORD = 'p&ss w@rd/42';
@@ -152,15 +151,4 @@ class Server {
   #failed(program: string): Error {
     return new Error(`${program} of PostgreSQL ended:\n${this.#said.slice(-20).join('')}`);
   }
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once('error', reject);
-    probe.listen(0, '127.0.0.1', () => {
-      const { port } = probe.address() as AddressInfo;
-      probe.close(() => resolve(port));
-    });
-  });
 }

@@ -71,11 +71,11 @@ describe('faults of status', () => {
   });
 
   test('a storm answers 429 everywhere until it is over, then all is well', async () => {
-    simulator.setFaults({ rules: [{ match: { nth: 2 }, fault: { kind: 'storm', seconds: 0.6 } }] });
+    simulator.setFaults({ rules: [{ match: { nth: 2 }, fault: { kind: 'storm', seconds: 2 } }] });
     expect(await statuses(3)).toEqual([200, 429, 429]);
     expect(await statusOf(`${DATA_PATH}/count${query(range('00:00:00', '00:05:00'))}`)).toBe(429);
     expect(await statusOf(`${DATA_PATH}/queryhelp`)).toBe(429);
-    await new Promise((resolve) => setTimeout(resolve, 650));
+    await expect.poll(() => statusOf(SLICE)).toBe(200);
     expect(await statuses(3)).toEqual([200, 200, 200]);
   });
 
@@ -184,6 +184,7 @@ describe('faults of delivery', () => {
       () => (settled = true),
       (error: unknown) => error,
     );
+    await expect.poll(() => simulator.stats().inFlight).toBe(1);
     await new Promise((resolve) => setTimeout(resolve, 200));
     expect(settled).toBe(false);
     expect(simulator.stats()).toMatchObject({ requests: 1, inFlight: 1 });

@@ -152,9 +152,9 @@ describe('over HTTP', () => {
   });
 
   test('sees how many requests are under way at once', async () => {
-    simulator.setFaults({ rules: [{ fault: { kind: 'latency', ms: 150 } }] });
+    simulator.setFaults({ rules: [{ fault: { kind: 'latency', ms: 1_000 } }] });
     await Promise.all([1, 2, 3, 4, 5].map(async () => getText(simulator, slice)));
-    expect(simulator.stats()).toMatchObject({ concurrentPeak: 5, peakPerSecond: 5 });
+    expect(simulator.stats()).toMatchObject({ concurrentPeak: 5 });
   });
 
   test('the log tells range, filters, status, fault and completion', async () => {
@@ -176,9 +176,9 @@ describe('over HTTP', () => {
   });
 
   test('a reset while requests are under way starts clean and stays clean', async () => {
-    simulator.setFaults({ rules: [{ fault: { kind: 'latency', ms: 100 } }] });
+    simulator.setFaults({ rules: [{ fault: { kind: 'latency', ms: 1_000 } }] });
     const under = getText(simulator, slice);
-    await expect.poll(() => simulator.stats().inFlight).toBe(1);
+    await expect.poll(() => simulator.stats().inFlight, { interval: 10 }).toBe(1);
     simulator.reset();
     await under;
     expect(simulator.stats()).toMatchObject({ requests: 0, inFlight: 0, slicesAnswered: 0 });

@@ -33,7 +33,8 @@ async function ready(child: Child): Promise<string> {
 }
 
 async function exitCode(child: Child): Promise<unknown> {
-  const [code] = (await once(child, 'exit')) as [number | null];
+  // Behind `close` all that it said has been read.
+  const [code] = (await once(child, 'close')) as [number | null];
   return code;
 }
 

@@ -194,9 +194,9 @@ export async function withRange<T>(
   });
 }
 
-/** Waits until `holds`; fails with the last value after ten seconds. */
+/** Waits until `holds`; fails with the last value after a minute. */
 export async function eventually<T>(read: () => Promise<T>, holds: (value: T) => boolean): Promise<T> {
-  const end = Date.now() + 10_000;
+  const end = Date.now() + 60_000;
   for (;;) {
     const value = await read();
     if (holds(value)) return value;

@@ -149,7 +149,7 @@ describe('answers with a round number of thousands', () => {
 });
 
 describe('the simulated source with a silent cap', () => {
-  test.for([1_000, 5_000, 10_000])('at %i records a day comes whole', { timeout: 60_000 }, async (cap) => {
+  test.for([1_000, 5_000, 10_000])('at %i records a day comes whole', async (cap) => {
     const simulator = await startSimulator({ sensors: ['REACH-101'], cadenceS: 4, cap });
     onTestFinished(() => simulator.close());
     const simulated = testSource(simulator.url);

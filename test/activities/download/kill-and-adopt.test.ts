@@ -13,7 +13,6 @@ import type { TestLedger, Workspace } from './set-up.ts';
 const ALL: DownloadRequest = { product: 'reach-all/quicklook', day: DAY, sliceMode: 'half-open' };
 const ONE: DownloadRequest = { ...ALL, product: 'reach-101/quicklook' };
 const GOOD = answerFrom(ARCHIVE);
-const PATIENCE = { timeout: 20_000 };
 
 let server: ScriptedServer;
 let source: UdlSource;
@@ -82,7 +81,7 @@ test('a stop cancels the requests under way, at the server too (SAFE-10)', async
     onProgress: ({ slicesDone }) => void (slicesDone === 3 && abort.abort(new Error('stopped'))),
   });
   await expect(running).rejects.toThrow('stopped');
-  await expect.poll(() => server.seen.find(({ startMs }) => startMs === START)?.aborted, PATIENCE).toBe(true);
+  await expect.poll(() => server.seen.find(({ startMs }) => startMs === START)?.aborted).toBe(true);
   expect(deps.gate.snapshot()).toMatchObject({ inFlight: 0, waiting: 0 });
   expect(server.seen).toHaveLength(4);
 });

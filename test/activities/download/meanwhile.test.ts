@@ -23,7 +23,6 @@ const CSV: ProductSlug = 'reach-101/quicklook';
 const JSON_FILE: ProductSlug = 'reach-101/quicklook/json';
 const NAME = 'REACH-101_20260101T000000_20260102T000000.csv';
 const MANIFEST = `.${NAME}.manifest`;
-const PATIENCE = { timeout: 20_000 };
 const CHILD = fileURLToPath(new URL('./download-process.ts', import.meta.url));
 
 let server: ScriptedServer;
@@ -126,7 +125,7 @@ async function partBytes(): Promise<number | undefined> {
 /** Waits until header and three slices stand in the part file. */
 async function threeSlicesAssembled(whole: Buffer): Promise<void> {
   const expected = whole.length - bytesOfLastSlice(whole);
-  await expect.poll(partBytes, PATIENCE).toBe(expected);
+  await expect.poll(partBytes).toBe(expected);
 }
 
 /** The last four records are the last slice's. */

@@ -201,7 +201,6 @@ async function goThrough(own: Workspace, product: ProductSlug, { order, failing 
 
 test.for([CSV, JSON_FILE])(
   'SAFE-5, SAFE-7, UDL-26: %s: whatever order, failures, torn files and late data, the bytes are those of a calm download',
-  { timeout: 120_000 },
   async (product) => {
     const initial = fc.array(variant, { minLength: 4, maxLength: 4 });
     await fc.assert(
@@ -296,13 +295,13 @@ describe('large slices', () => {
     server.script = (response, request) => waiting.set(placeOf(request), response);
     const request = { product: CSV, day: DAY, sliceMode: 'half-open' } as const;
     const refused = downloadDay({ ...depsIn(folders), source: watched }, request).catch((error: unknown) => error);
-    await expect.poll(() => waiting.size, { timeout: 20_000 }).toBe(4);
+    await expect.poll(() => waiting.size).toBe(4);
     for (const [count, at] of [1, 2].entries()) {
       sendJson(waiting.get(at)!, all[at]);
-      await expect.poll(watched.answered, { timeout: 20_000 }).toBe(count + 1);
+      await expect.poll(watched.answered).toBe(count + 1);
     }
     waiting.get(3)!.writeHead(401).end();
-    await expect.poll(watched.answered, { timeout: 20_000 }).toBe(3);
+    await expect.poll(watched.answered).toBe(3);
     // May be cut: its halves are not asked for now.
     sendJson(
       waiting.get(0)!,
@@ -320,7 +319,7 @@ describe('large slices', () => {
     const stopped = downloadDay({ ...depsIn(folders), source: watched }, request, { signal: stop.signal }).catch(
       (error: unknown) => error,
     );
-    await expect.poll(watched.answered, { timeout: 20_000 }).toBe(3);
+    await expect.poll(watched.answered).toBe(3);
     stop.abort(new Error('stopped'));
     expect(await stopped).toMatchObject({ message: 'stopped' });
     server.script = (response, each) => sendJson(response, all[placeOf(each)]);
@@ -407,9 +406,9 @@ test('SAFE-5: a former attempt that is still at work writes nothing into the fil
   const waiting = new Map<number, ServerResponse>();
   server.script = (response, request) => waiting.set(placeOf(request), response);
   const former = download(folders, CSV).catch((error: unknown) => error);
-  await expect.poll(() => waiting.size, { timeout: 20_000 }).toBe(4);
+  await expect.poll(() => waiting.size).toBe(4);
   sendJson(waiting.get(0)!, recordsOf(0, 0));
-  await expect.poll(() => sliceFiles(folders, CSV), { timeout: 20_000 }).toHaveLength(1);
+  await expect.poll(() => sliceFiles(folders, CSV)).toHaveLength(1);
 
   server.script = answerAs([0, 0, 0, 0]);
   const done = await download(folders, CSV);

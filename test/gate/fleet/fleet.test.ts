@@ -112,7 +112,7 @@ async function ask(gate: Gate, count: number): Promise<number[]> {
   return times;
 }
 
-describe('issue 6: several hosts, one gate', { timeout: 60_000 }, () => {
+describe('issue 6: several hosts, one gate', () => {
   test('together they stay within one rate, and each gets its turns', async () => {
     const fleet = await createFleet();
     const config = { initialRate: 20, maxRate: 20 };
@@ -127,7 +127,8 @@ describe('issue 6: several hosts, one gate', { timeout: 60_000 }, () => {
     const { total } = (await fleet.report())!.receipts;
     expect(total.requests).toBe(36);
     expect(total.worstSecond).toBeLessThanOrEqual(21);
-    expect(total.worstSecond).toBeGreaterThan(15);
+    // Of all together: no host has more than twelve.
+    expect(total.worstSecond).toBeGreaterThan(12);
   });
 
   test('together they have no more requests under way than one may, and the strictest flags of all count', async () => {
@@ -154,8 +155,8 @@ describe('issue 6: several hosts, one gate', { timeout: 60_000 }, () => {
     await Promise.all([one.open(), other.open()]);
     (await other.acquire()).release(SUCCESS);
     const permit = await one.acquire();
-    permit.release({ kind: 'rate_limited', headers: { retryAfter: '2', date: null } });
     const saidAt = performance.now();
+    permit.release({ kind: 'rate_limited', headers: { retryAfter: '2', date: null } });
     // Settles when the state is written: whatever is asked for from here on waits.
     await one.closeIncident('none');
     const [there, here] = await Promise.all([ask(other, 1), ask(one, 1)]);
@@ -176,14 +177,14 @@ describe('issue 6: several hosts, one gate', { timeout: 60_000 }, () => {
     const before = await total();
     far.hold();
     const asked = ask(late, 1);
-    await vi.waitUntil(async () => (await total()) > before);
+    await expect.poll(total).toBeGreaterThan(before);
+    const saidAt = performance.now();
     held.release({ kind: 'rate_limited', headers: { retryAfter: '2', date: null } });
     await other.closeIncident('none');
-    const writtenAt = performance.now();
     await new Promise((resolve) => setTimeout(resolve, PERMIT_LIFE_MS));
     far.go();
     const [startedAt = 0] = await asked;
-    expect(startedAt - writtenAt).toBeGreaterThan(1_800);
+    expect(startedAt - saidAt).toBeGreaterThan(1_900);
   });
 
   test('SAFE-4: an incident of one shuts all, one resume opens all, and one request of all probes', async () => {
@@ -305,7 +306,7 @@ describe('issue 6: several hosts, one gate', { timeout: 60_000 }, () => {
     } finally {
       await server.start();
     }
-    await vi.waitUntil(async () => (await fleet.report())?.cooldown, { timeout: 20_000, interval: 100 });
+    await vi.waitUntil(async () => (await fleet.report())?.cooldown, { timeout: 60_000, interval: 100 });
     await expect(gate.acquire()).rejects.toMatchObject({ kind: 'rate_limited' });
   });
 

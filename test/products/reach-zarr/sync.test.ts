@@ -115,7 +115,7 @@ describe('a sync', () => {
       }),
       { numRuns: 8 },
     );
-  }, 120_000);
+  });
 
   test('APPEND-7: a day that changed is written in place of its former edition, as if it had always been so', async () => {
     const later = await makeDay(folder, '2026-01-02', { edition: 1, sensors: ['REACH-101'] });

@@ -9,17 +9,16 @@ import type { ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { access, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort } from '../ports.ts';
 
 /** The one of docker-compose.yml. */
 export const VERSITYGW_VERSION = 'v1.8.0';
 const MODULE = 'github.com/versity/versitygw/cmd/versitygw';
 const CACHE = join(import.meta.dirname, '../../../node_modules/.cache');
-const START_MS = 20_000;
+const START_MS = 60_000;
 
 export interface S3Server {
   readonly endpoint: string;
@@ -131,15 +130,6 @@ export async function answers(url: string, child: ChildProcess): Promise<void> {
     await sleep(50);
   }
   throw new Error(child.exitCode === null ? `no answer within ${START_MS} ms` : `it ended with ${child.exitCode}`);
-}
-
-export async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address() as AddressInfo;
-  probe.close();
-  await once(probe, 'close');
-  return port;
 }
 
 async function exists(path: string): Promise<boolean> {
