@@ -5,7 +5,7 @@ import { parseProductSlug } from '../core/product.ts';
 import { backupFile } from '../storage/backup.ts';
 import { manifestPath } from '../storage/manifest.ts';
 import { openWorkspace } from '../storage/workspace.ts';
-import { runBackfill } from './support/backfill.ts';
+import { requireSource, runBackfill } from './support/backfill.ts';
 import type { CliContext } from './support/context.ts';
 import { NO_DELIVERY } from './support/delivery-flags.ts';
 import { EXIT } from './support/exit-codes.ts';
@@ -49,6 +49,9 @@ async function repair(context: CliContext, given: Flags, pacingGiven: readonly s
     tell(planText(plan));
     if (given.json === true) context.print(JSON.stringify({ ...found, plan }));
     return found.findings.length === 0 ? EXIT.ok : EXIT.failed;
+  }
+  if (plan.runs.some(({ mode }) => mode !== 'process')) {
+    await requireSource(context, { dir: given.workspace, cwd: context.cwd }, given.awsRegion ?? null);
   }
   const busy = await putAside(context, given, plan.aside);
   const free = found.findings.filter((finding) => !busy.has(dayOf(finding)));

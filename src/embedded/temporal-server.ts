@@ -3,6 +3,7 @@ import { mkdir, open, rename, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { PipelineError } from '../core/errors.ts';
 import { SEARCH_ATTRIBUTES } from '../core/search-attributes.ts';
+import { markMaking, markWhole } from './database.ts';
 import { NAMESPACE, prepareServer } from './namespace.ts';
 import { freePorts, isPortFree } from './ports.ts';
 import { supervise } from './supervisor.ts';
@@ -148,6 +149,7 @@ async function launchServer(
   onStarted: (server: Supervised) => void = () => undefined,
 ): Promise<Launch> {
   const logStart = await sizeOf(options.logPath);
+  await markMaking(options.databasePath);
   const server = await supervise({
     command: options.binary,
     args: serverArguments(options, ports),
@@ -166,6 +168,7 @@ async function launchServer(
     await prepareServer(addressOf(ports), AbortSignal.any([deadline, gone.signal]));
     // Another program may answer on a port that the server could not get.
     if (!gone.signal.aborted) {
+      await markWhole(options.databasePath);
       server.unref();
       return { server };
     }

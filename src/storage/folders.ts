@@ -71,7 +71,8 @@ export async function makeFolder(folder: string, purpose: string): Promise<void>
     // Permissions say little about network and read-only file systems; a file that could be made says all.
     const probe = temporaryName(join(folder, 'probe'));
     await (await open(probe, 'wx')).close();
-    await rm(probe);
+    // A worker that starts at this moment may have tidied it up.
+    await rm(probe, { force: true });
   } catch (error) {
     throw new PipelineError(
       'config_invalid',

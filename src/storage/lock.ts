@@ -42,6 +42,8 @@ export interface LockOptions {
   readonly shared?: boolean;
   /** Permissions of both files; default as the process's mask says. */
   readonly mode?: number;
+  /** Files by which a holder tells more of itself: of one that was killed they are removed before the new one is told of. */
+  readonly tells?: readonly string[];
 }
 
 export interface HeldLock {
@@ -81,6 +83,10 @@ export async function tryAcquireLock(options: LockOptions): Promise<HeldLock | n
         return null;
       }
       await sleep(WAIT_MS);
+    }
+    // What a killed holder left would be taken for ours until ours is written. Those who share may be there yet.
+    if (options.shared !== true) {
+      for (const left of [holderPath(options.path), ...(options.tells ?? [])]) rmSync(left, { force: true });
     }
     const holder: LockHolder = {
       pid: process.pid,

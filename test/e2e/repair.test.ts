@@ -1,4 +1,4 @@
-import { readFileSync, rmSync, statSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, statSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { verify } from '../../src/cli/support/verification.ts';
@@ -83,6 +83,11 @@ test('SAFE-7, TEL-D8: verify --deep finds every flipped bit of downloads, produc
   expect(looked.code).toBe(1);
   expect(looked.stdout).toContain(`would put aside ${brokenDownload}`);
   expect(place.simulator.stats().requests).toBe(requests);
+
+  const refused = await place.run(['repair', ...at], { BASICAUTH: undefined });
+  expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining('No UDL token') });
+  expect(existsSync(brokenDownload)).toBe(true);
+  expect(filesBelow(place.workspace).filter((path) => path.includes('/_backup/'))).toEqual([]);
 
   const pace = ['--max-concurrent-requests', '16', '--initial-rate', '1000', '--max-rate', '1000'];
   const repaired = await place.run(['repair', ...pace, ...at]);

@@ -1,10 +1,13 @@
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, readFile, writeFile } from 'node:fs/promises';
+import { access, chmod, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import Database from 'better-sqlite3';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { startEmbedded } from '../../src/embedded/index.ts';
 import { isPortFree } from '../../src/embedded/ports.ts';
 import { ensureTemporalBinary } from '../../src/embedded/temporal-binary.ts';
@@ -48,6 +51,16 @@ async function statusOf(client: Client): Promise<string> {
   return (await client.workflow.getHandle(WORKFLOW_ID).describe()).status.name;
 }
 
+/** Starts a server in a process of its own, which is killed with -9 as soon as a file is there. */
+async function killOwner(folder: string, program: string, file: string): Promise<void> {
+  const owner = fileURLToPath(new URL('./owner.ts', import.meta.url));
+  const child = spawn(process.execPath, [owner, 'server', folder, program], { stdio: 'ignore' });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  await vi.waitFor(() => access(file), { timeout: GONE_MS });
+  child.kill('SIGKILL');
+  await once(child, 'exit');
+}
+
 describe('the embedded server (design §7)', () => {
   test('answers after the start and is gone after the stop, ports included', async () => {
     const server = await start(await temporaryFolder());
@@ -62,6 +75,22 @@ describe('the embedded server (design §7)', () => {
     expect([server.pid, shell].filter((pid) => isAlive(pid))).toEqual([]);
     expect(await isPortFree(Number(server.address.split(':')[1]))).toBe(true);
     expect(await isPortFree(Number(new URL(server.uiUrl).port))).toBe(true);
+  });
+
+  test('starts where a kill left a database half made, as the server itself would not', async () => {
+    const folder = await temporaryFolder();
+    const half = new Database(join(folder, 'half.db'));
+    half.exec('CREATE TABLE schema_version (version_partition INT)').close();
+    const killed = await script(
+      folder,
+      `while [ "$1" != --db-filename ]; do shift; done; cp ${folder}/half.db "$2"; : > ${folder}/begun; exec sleep 600`,
+    );
+    await killOwner(folder, killed, join(folder, 'begun'));
+    const server = await start(folder);
+    await leaveAWorkflow(await connect(server.address));
+    await server.stop();
+    const again = await start(folder);
+    expect(await statusOf(await connect(again.address))).toBe('RUNNING');
   });
 
   test('keeps its data over a stop, with a year of retention and our search attributes each time', async () => {

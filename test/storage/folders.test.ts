@@ -1,7 +1,9 @@
+import { once } from 'node:events';
 import { chmod, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
 import { describe, expect, test } from 'vitest';
-import { requireFolder } from '../../src/storage/folders.ts';
+import { makeFolder, requireFolder } from '../../src/storage/folders.ts';
 import { asOrdinaryUser } from './ordinary-user.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
@@ -43,4 +45,23 @@ describe('CLI-18: a folder to read from', () => {
       });
     });
   });
+});
+
+test('CLI-D9: a folder is found writable while a worker that starts tidies it up', async () => {
+  const folder = await temporaryFolder();
+  const over = new Int32Array(new SharedArrayBuffer(4));
+  const tidying = `
+    const { readdirSync, rmSync } = require('node:fs');
+    const { workerData: { folder, over }, parentPort } = require('node:worker_threads');
+    parentPort.postMessage('begun');
+    while (Atomics.load(over, 0) === 0) for (const name of readdirSync(folder)) rmSync(folder + '/' + name, { force: true });`;
+  const worker = new Worker(tidying, { eval: true, workerData: { folder, over } });
+  await once(worker, 'message');
+  try {
+    for (let looks = 0; looks < 100; looks += 1) await makeFolder(folder, 'downloads');
+  } finally {
+    Atomics.store(over, 0, 1);
+    await once(worker, 'exit');
+  }
+  expect(await readdir(folder)).toEqual([]);
 });

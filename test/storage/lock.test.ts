@@ -70,6 +70,18 @@ describe('SAFE-3: one holder at a time', () => {
     lock.release();
   });
 
+  test('a killed holder is not named once another has the lock, not even before that one is', async () => {
+    const path = await lockPath();
+    const killed = await holderProcess(path);
+    await killed.kill();
+    expect(await readdir(join(path, '..'))).toContain('lock.json');
+    const taking = acquireLock(options(path, 'reachback dev'));
+    expect(inspectLock(path)).toEqual({ held: true, holder: null });
+    const lock = await taking;
+    expect(inspectLock(path).holder).toMatchObject({ pid: process.pid, command: 'reachback dev' });
+    lock.release();
+  });
+
   test('release makes it free, twice is harmless, and nothing but the lock file stays', async () => {
     const path = await lockPath();
     const lock = await acquireLock(options(path));
@@ -206,6 +218,16 @@ describe('embedded.json', () => {
     await holder.kill();
     expect(await readEmbeddedInfo(places)).toBeNull();
     const lock = await acquireLock(options(places.lockPath));
+    expect(await readEmbeddedInfo(places)).toBeNull();
+    lock.release();
+  });
+
+  test('left by a killed process that had the id of the present holder counts for nothing, as in containers', async () => {
+    const folder = await temporaryFolder();
+    const places = { embeddedFile: join(folder, 'embedded.json'), lockPath: join(folder, 'lock.db') };
+    await writeEmbeddedInfo(places, { ...info, pid: process.pid });
+    const lock = await acquireLock({ ...options(places.lockPath), tells: [places.embeddedFile] });
+    expect(inspectLock(places.lockPath).holder).toMatchObject({ pid: process.pid });
     expect(await readEmbeddedInfo(places)).toBeNull();
     lock.release();
   });

@@ -72,7 +72,7 @@ export async function runBackfill(context: CliContext, command: BackfillCommand)
 
   const log = createLogger(output.verbose, output.json === true, context.remark);
   const located = await locateWorkspace(command.workspace);
-  const asClient = context.environment.externalTemporal || (await readEmbeddedInfo(located))?.shared === true;
+  const asClient = await isClientOf(context, located);
   const token =
     asClient || options.mode === 'process' || options.offline === true
       ? null
@@ -115,6 +115,21 @@ export async function runBackfill(context: CliContext, command: BackfillCommand)
     await session?.close();
     interrupts.dispose();
   }
+}
+
+/** Whether the worker is another process's, on a server of the operator or of the workspace. */
+async function isClientOf({ environment }: CliContext, located: LocatedWorkspace): Promise<boolean> {
+  return environment.externalTemporal || (await readEmbeddedInfo(located))?.shared === true;
+}
+
+/** @throws PipelineError `config_invalid` when what `runBackfill` would ask the source for cannot be asked for */
+export async function requireSource(
+  context: CliContext,
+  request: WorkspaceRequest,
+  awsRegion: string | null,
+): Promise<void> {
+  if (await isClientOf(context, await locateWorkspace(request))) return;
+  requireToken(await findToken(context, awsRegion));
 }
 
 /** Before anything is downloaded: a destination that does not work is told now. With a worker elsewhere, the plan does it. */

@@ -73,9 +73,16 @@ export async function openOwnSession(
   log: Logger,
   ports: Ports = {},
 ): Promise<Session> {
-  const server = await openServerSession(workspace, flags.environment, commandLine, ports);
+  const locks = [await lockServer(workspace, commandLine)];
   try {
-    const lock = await lockWorker(workspace, commandLine);
+    // Before the server can be found: a worker that another command starts for it would take this one's place.
+    locks.push(await lockWorker(workspace, commandLine));
+  } catch (error) {
+    releaseAll(locks);
+    throw error;
+  }
+  const server = await keepServer(workspace, flags.environment, locks, ports);
+  try {
     installRuntime(log, flags.metrics);
     const connection = await connectLocal(server.address);
     const worker = await startWorker(connection, workerSettings(workspace, 'default', flags, commandLine), log);
@@ -87,7 +94,6 @@ export async function openOwnSession(
       async close() {
         await worker.stop().catch((error: unknown) => log.warn({ error: String(error) }, 'the worker stopped badly'));
         await connection.close();
-        lock.release();
         await server.close();
       },
     };
@@ -104,11 +110,25 @@ export async function openServerSession(
   commandLine: string,
   ports: Ports,
 ): Promise<Omit<Session, 'client'>> {
-  const lock = await acquireLock({
-    path: workspace.lockPath,
-    subject: `The workspace ${workspace.root}`,
-    command: commandLine,
-  });
+  return await keepServer(workspace, environment, [await lockServer(workspace, commandLine)], ports);
+}
+
+/** Takes the right to keep the workspace's server up. */
+async function lockServer({ lockPath: path, root, embeddedFile }: Workspace, command: string): Promise<HeldLock> {
+  return await acquireLock({ path, subject: `The workspace ${root}`, command, tells: [embeddedFile] });
+}
+
+function releaseAll(locks: readonly HeldLock[]): void {
+  for (const lock of locks.toReversed()) lock.release();
+}
+
+/** @param locks - what the caller holds, the workspace's among them; given back when the server is gone, or does not start */
+async function keepServer(
+  workspace: Workspace,
+  environment: Environment,
+  locks: readonly HeldLock[],
+  ports: Ports,
+): Promise<Omit<Session, 'client'>> {
   let lose: (error: Error) => void = () => undefined;
   const lost = new Promise<never>((_resolve, reject) => {
     lose = reject;
@@ -130,11 +150,11 @@ export async function openServerSession(
       whySilent: () => fullDisk(workspace),
       async close() {
         await server.stop();
-        lock.release();
+        releaseAll(locks);
       },
     };
   } catch (error) {
-    lock.release();
+    releaseAll(locks);
     throw error;
   }
 }

@@ -24,6 +24,7 @@ export interface MatrixRow {
   readonly slicesAskedAgain: number;
   /** Asked again although nothing was wrong with their answer. */
   readonly askedInVain: number;
+  /** By the simulator's clock, or by what the client itself had read, whichever is more. */
   readonly begunInCooldown: number;
 }
 
@@ -209,6 +210,9 @@ function judge(play: Play, calm: PlayedRange, disturbed: PlayedRange, log: reado
     slicesFailed: failed.size,
     slicesAskedAgain: again.length,
     askedInVain: again.filter((range) => !failed.has(range)).length,
-    begunInCooldown: requests.filter(({ inCooldown }) => inCooldown).length,
+    begunInCooldown: Math.max(
+      requests.filter(({ inCooldown }) => inCooldown).length,
+      disturbed.begunInPause.filter((day) => days.has(day)).length,
+    ),
   };
 }

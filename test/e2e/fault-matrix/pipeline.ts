@@ -19,6 +19,7 @@ import type { ProductSlug } from '../../../src/core/product.ts';
 import { fastClock } from '../../activities/download/set-up.ts';
 import { withRange } from '../../workflows/harness.ts';
 import type { Setting } from './cases.ts';
+import { watchPauses } from './witness.ts';
 
 export interface RangeRequest {
   readonly folder: string;
@@ -43,6 +44,8 @@ export interface PlayedRange {
   readonly days: ReadonlyMap<Day, PlayedDay>;
   /** Of downloads. */
   readonly downloads: string;
+  /** Days of the requests that began in a pause which the client knew of, one entry a request. */
+  readonly begunInPause: readonly Day[];
 }
 
 /** Failed days are left as they are. */
@@ -52,7 +55,9 @@ export async function playRange(env: TestWorkflowEnvironment, request: RangeRequ
   const { ledger, telemetry } = await openLedger({ workspace, url: null });
   const { maxConcurrentRequests, requestTimeoutMs, gateClock } = setting;
   const pacing = { initialRate: 1_000, minRate: 500, maxRate: 1_000, passWaitMs: 20 };
-  const source = createUdlSource({ baseUrl: url, token: new Secret('Basic faults'), threads: 1, requestTimeoutMs });
+  const { source, begunInPause } = watchPauses(
+    createUdlSource({ baseUrl: url, token: new Secret('Basic faults'), threads: 1, requestTimeoutMs }),
+  );
   const log = pino({ enabled: false });
   const today = (): string => '2026-02-01';
   const deps: ActivityDependencies = {
@@ -97,7 +102,7 @@ export async function playRange(env: TestWorkflowEnvironment, request: RangeRequ
               .digest('hex');
       days.set(facts.day, { facts, slices: await ledger.slices(product, facts.day), productSha256 });
     }
-    return { result, days, downloads: workspace.downloads };
+    return { result, days, downloads: workspace.downloads, begunInPause };
   } finally {
     await source.close();
     await ledger.close();
