@@ -10,6 +10,7 @@ export const EXIT = {
   usage: 2,
   /** The source stopped the run; what is left was not attempted. */
   sourceAborted: 3,
+  hungUp: 129,
   interrupted: 130,
   terminated: 143,
 } as const;

@@ -1,6 +1,9 @@
-/** Ctrl-C and SIGTERM: the first asks to stop in good order, the second ends the process at once. */
+/** Ctrl-C, SIGTERM and a terminal that goes away: the first asks to stop in good order, the second ends the process at once. */
+import { isatty } from 'node:tty';
 import { EXIT } from './exit-codes.ts';
 import type { ExitCode } from './exit-codes.ts';
+
+const CODES = { SIGINT: EXIT.interrupted, SIGTERM: EXIT.terminated, SIGHUP: EXIT.hungUp } as const;
 
 export interface Interrupts {
   readonly signal: AbortSignal;
@@ -15,14 +18,20 @@ export function listenForInterrupts(onFirst: () => void): Interrupts {
   const controller = new AbortController();
   let code: ExitCode | null = null;
   const handler = (name: NodeJS.Signals): void => {
-    const mine = name === 'SIGINT' ? EXIT.interrupted : EXIT.terminated;
+    const mine = CODES[name as keyof typeof CODES];
     if (code !== null) process.exit(mine);
     code = mine;
     onFirst();
     controller.abort();
   };
+  // Node forgets that nohup had it ignored: a process without a terminal does not end with one.
+  const onTerminal = [0, 1, 2].some((stream) => isatty(stream));
+  const hangUp = (name: NodeJS.Signals): void => {
+    if (onTerminal) handler(name);
+  };
   process.on('SIGINT', handler);
   process.on('SIGTERM', handler);
+  process.on('SIGHUP', hangUp);
   return {
     signal: controller.signal,
     code: () => code,
@@ -40,6 +49,7 @@ export function listenForInterrupts(onFirst: () => void): Interrupts {
     dispose() {
       process.off('SIGINT', handler);
       process.off('SIGTERM', handler);
+      process.off('SIGHUP', hangUp);
     },
   };
 }

@@ -25,7 +25,7 @@ export function writeAbove(stream: NodeJS.WriteStream, line: string): void {
 }
 
 /**
- * Lets a reader leave (`reachback watch --json | head`): what is printed from then on goes nowhere, instead of ending the
+ * Lets a reader leave (`reachback watch --json | head`, a terminal that is closed): what is printed from then on goes nowhere, instead of ending the
  * program with an error of the system.
  *
  * @returns aborts when nobody reads standard output any more
@@ -34,7 +34,8 @@ export function letReadersLeave(streams: readonly NodeJS.WriteStream[]): AbortSi
   const left = new AbortController();
   for (const stream of streams) {
     stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') throw error;
+      // A terminal that was closed answers EIO.
+      if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error;
       if (stream === streams[0]) left.abort();
     });
   }

@@ -25,7 +25,15 @@ describe('exit codes (CLI §5)', () => {
   });
 
   test('the table', () => {
-    expect(EXIT).toEqual({ ok: 0, failed: 1, usage: 2, sourceAborted: 3, interrupted: 130, terminated: 143 });
+    expect(EXIT).toEqual({
+      ok: 0,
+      failed: 1,
+      usage: 2,
+      sourceAborted: 3,
+      hungUp: 129,
+      interrupted: 130,
+      terminated: 143,
+    });
   });
 });
 

@@ -1,6 +1,9 @@
+import { isatty } from 'node:tty';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { listenForInterrupts } from '../../../src/cli/support/interrupts.ts';
 import type { Interrupts } from '../../../src/cli/support/interrupts.ts';
+
+vi.mock('node:tty', () => ({ isatty: vi.fn<() => boolean>() }));
 
 let interrupts: Interrupts;
 let first: number;
@@ -8,6 +11,7 @@ let others: NodeJS.SignalsListener[];
 
 beforeEach(() => {
   // The test runner listens too; it must not hear of this.
+  vi.mocked(isatty).mockReset();
   others = process.listeners('SIGINT');
   process.removeAllListeners('SIGINT');
   first = 0;
@@ -33,6 +37,16 @@ describe('CLI-9: interrupts', () => {
     await came;
     await interrupts.came();
     expect([interrupts.code(), interrupts.signal.aborted, first]).toEqual([code, true, 1]);
+  });
+
+  test('a terminal that goes away stops in good order, code 129; without one nohup holds and nothing ends', () => {
+    process.emit('SIGHUP', 'SIGHUP');
+    expect([interrupts.code(), first]).toEqual([null, 0]);
+    vi.mocked(isatty).mockReturnValue(true);
+    const onTerminal = listenForInterrupts(() => undefined);
+    process.emit('SIGHUP', 'SIGHUP');
+    expect([onTerminal.code(), onTerminal.signal.aborted]).toEqual([129, true]);
+    onTerminal.dispose();
   });
 
   test('the second one ends the process at once, with its own code', () => {
