@@ -26,7 +26,7 @@ export function addWatchCommand(program: Command, context: CliContext, end: (cod
       const leave = AbortSignal.any([interrupts.signal, context.unread, ...(key ? [key.signal] : [])]);
       try {
         await onRange(context, given, range, async (session, handle, located) => {
-          const mode = given.json === true ? 'json' : context.interactive ? 'bars' : 'lines';
+          const mode = given.json === true ? 'json' : context.draws ? 'bars' : 'lines';
           const { product, options } = await session.client.progress(handle);
           const dayLines = dayLinesOf(context, located, product, options.uploadTo);
           const view = createLiveView(mode, context.print, { dayLines, hint: '  q leaves; the range goes on' });

@@ -206,7 +206,7 @@ async function followToEnd(context: CliContext, command: BackfillCommand, follow
   const onTerminal = context.interactive && !json;
   const dayLines = dayLinesOf(context, located, productSlug(command.product), command.options.uploadTo);
   const seeFirstDay = ahead?.measuresFirst === true ? firstDayTeller(context, json, ahead, dayLines) : null;
-  const view = createLiveView(json ? 'json' : onTerminal ? 'bars' : 'lines', context.remark, {
+  const view = createLiveView(json ? 'json' : context.draws ? 'bars' : 'lines', context.remark, {
     dayLines,
     hint: session.owned ? '  Ctrl-C stops in good order' : '  q leaves; the range goes on',
   });

@@ -15,6 +15,8 @@ export interface CliContext {
   readonly commandLine: string;
   /** Whether a person sits at the terminal: both input and output are one. */
   readonly interactive: boolean;
+  /** Whether lines on that terminal can be drawn anew. */
+  readonly draws: boolean;
   /** Results and plans. */
   readonly print: (text: string) => void;
   /** Remarks for people while something runs; not part of the result. */
@@ -26,12 +28,14 @@ export interface CliContext {
 export function createContext(): CliContext {
   const environment = readEnvironment(process.env, process.cwd());
   lendAwsVariables(environment, process.env);
+  const interactive = process.stdin.isTTY && process.stdout.isTTY;
   return {
     environment,
     secrets: [environment.token, environment.ledgerUrl, environment.slackWebhook].filter((secret) => secret !== null),
     cwd: process.cwd(),
     commandLine: ['reachback', ...process.argv.slice(2)].join(' '),
-    interactive: process.stdin.isTTY && process.stdout.isTTY,
+    interactive,
+    draws: interactive && process.env['TERM'] !== 'dumb',
     print: (text) => writeAbove(process.stdout, text),
     remark: (text) => writeAbove(process.stderr, text),
     unread: letReadersLeave([process.stdout, process.stderr]),

@@ -101,17 +101,19 @@ export function renderScreen(
   const { progress, days } = view;
   const months = Math.min(MOST_MONTHS, rows - OTHER_ROWS - days.length);
   const calendar: string[] = [];
-  if (months > 0 && columns >= 48) {
+  if (months > 0 && columns >= CALENDAR_COLUMNS) {
     const { first, last } = visibleDays(progress, months);
-    calendar.push(...calendarLines(dayStates(progress, lines), first, last, paint), legend(paint));
+    calendar.push(...calendarLines(dayStates(progress, lines), first, last, paint));
+    if (columns >= LEGEND_COLUMNS) calendar.push(legend(paint));
   }
+  const barWidth = columns >= WIDE_COLUMNS ? BAR_WIDTH : Math.floor(columns / 8);
   const failures = progress.recentFailures
     .slice(-FAILURES_SHOWN)
     .map(({ day, stage, message, kind }) => `  ${day} ${stage}: ${message} (${kind})`);
   return [
-    cut(headline(view)),
+    cut(headline(view, barWidth)),
     ...calendar,
-    ...days.map((day) => cut(dayLine(day))),
+    ...days.map((day) => cut(dayLine(day, barWidth))),
     ...pauseLines(view, nowMs).map((line) => paint(cut(line), 'yellow')),
     ...failures.map((line) => paint(cut(line), 'red')),
   ].join('\n');
@@ -120,8 +122,13 @@ export function renderScreen(
 /** Characters of a failure in a day's line. */
 const LONGEST_CAUSE = 100;
 const BAR_WIDTH = 24;
+/** On narrower terminals a bar would leave no room for what is going on. */
+const WIDE_COLUMNS = 72;
+/** Of a month of 31 days, and of the line that explains its cells. */
+const CALENDAR_COLUMNS = 42;
+const LEGEND_COLUMNS = 56;
 
-function headline({ progress }: RangeView): string {
+function headline({ progress }: RangeView, barWidth = BAR_WIDTH): string {
   const { totals } = progress;
   const minutes = estimatedMinutesLeft(progress);
   const parts = [
@@ -131,10 +138,13 @@ function headline({ progress }: RangeView): string {
     totals.records > 0 ? `${formatCount(totals.records)} records` : '',
     minutes === null ? '' : `about ${minutes < 1 ? '1' : Math.round(minutes)} min left`,
   ];
-  return `${progress.state}  ${formatBar(progress.settledDays / progress.totalDays, BAR_WIDTH)}  ${parts.filter(Boolean).join(' · ')}`;
+  return `${progress.state}  ${formatBar(progress.settledDays / progress.totalDays, barWidth)}  ${parts.filter(Boolean).join(' · ')}`;
 }
 
-function dayLine({ day, stage, heartbeat, attempt, lastFailure, nextTryAt }: DayActivity): string {
+function dayLine(
+  { day, stage, heartbeat, attempt, lastFailure, nextTryAt }: DayActivity,
+  barWidth = BAR_WIDTH,
+): string {
   const share = heartbeat && heartbeat.total > 0 ? heartbeat.done / heartbeat.total : 0;
   const parts = [
     (stage ?? 'starting').padEnd(8),
@@ -149,7 +159,7 @@ function dayLine({ day, stage, heartbeat, attempt, lastFailure, nextTryAt }: Day
     attempt > 1 && lastFailure ? latestCause(lastFailure).slice(0, LONGEST_CAUSE) : '',
     nextTryAt ? `again at ${nextTryAt.slice(11, 19)}Z` : '',
   ];
-  return `  ${day}  ${formatBar(share, BAR_WIDTH)}  ${parts.filter(Boolean).join(' · ')}`;
+  return `  ${day}  ${formatBar(share, barWidth)}  ${parts.filter(Boolean).join(' · ')}`;
 }
 
 /** What the source said last, where a failure tells it behind what it means for the pass. */

@@ -63,6 +63,18 @@ describe('bars: a line for the range and one for each day under way', () => {
     expect(third).toBe(`  2025-09-02  ${EMPTY}  starting`);
   });
 
+  test.for([40, 42, 48, 56, 80])(
+    '%i columns: no line is wider, and of each day stage and progress are told',
+    (columns) => {
+      const heartbeat = { phase: 'slices', done: 144, total: 288, records: 552_960, rate: 5 } as const;
+      const view = { progress: progress({ running: [DAY] }), days: [activity({ heartbeat })] };
+      const lines = renderScreen(view, [], { columns, rows: 40 }, 0, (text) => text).split('\n');
+      for (const line of lines) expect(line.length).toBeLessThanOrEqual(columns);
+      expect(lines.at(-1)).toMatch(/ 2025-09-01 {2}█+░+ {2}download · 144/);
+      expect(lines.some((line) => line.startsWith('  2025-09  '))).toBe(columns >= 42);
+    },
+  );
+
   test('a pause stands below', () => {
     const pause = { by: 'source', reason: 'It failed.' } as const;
     const text = renderBars({ progress: progress({ state: 'NeedsAttention', pause }), days: [] });
