@@ -34,9 +34,7 @@ export function installRuntime(log: Logger, metricsAddress: string | null = null
       if (told !== null) log.warn(told);
       return;
     }
-    // What has a kind was told where it happened, in words for people.
-    const known = message === 'Activity failed' && hasKind(meta?.['error']);
-    log[known ? 'debug' : levels[level]](withErrorInWords(meta), message);
+    log[isTold(message, meta) ? 'debug' : levels[level]](withErrorInWords(meta), message);
   });
   const telemetryOptions = {
     logging: { filter: makeTelemetryFilterString({ core: 'WARN', other: 'ERROR' }), forward: {} },
@@ -69,7 +67,18 @@ export function installRuntime(log: Logger, metricsAddress: string | null = null
 /** The SDK's facts of a line, with what an error says: as a fact of a line an error object shows nothing. */
 export function withErrorInWords(meta: LogMetadata | undefined): Record<string, unknown> {
   const error: unknown = meta?.['error'];
-  return { ...meta, ...(error instanceof Error && { error: error.message }) };
+  return { ...meta, ...(error instanceof Error && { error: wordsOf(error) }) };
+}
+
+/** The engine's own errors say only which of its parts failed, and have the reason as their cause. */
+function wordsOf({ message, cause }: Error): string {
+  return cause instanceof Error ? `${message}: ${wordsOf(cause)}` : message;
+}
+
+/** Whether a line only repeats what was told where it happened, in words for people: failures of a kind, of an activity or a day. */
+export function isTold(message: string, meta: LogMetadata | undefined): boolean {
+  const ofDay = message === 'Workflow failed' && meta?.['workflowType'] === 'processDay';
+  return (message === 'Activity failed' || ofDay) && hasKind(meta?.['error']);
 }
 
 function hasKind(error: unknown): boolean {

@@ -1,5 +1,6 @@
+import { ApplicationFailure } from '@temporalio/common';
 import { expect, test } from 'vitest';
-import { createRetryTeller, withErrorInWords } from '../src/runtime.ts';
+import { createRetryTeller, isTold, withErrorInWords } from '../src/runtime.ts';
 
 /** As the SDK's core wrote it while a server was away. */
 const ERROR =
@@ -27,6 +28,16 @@ test('other reasons, and texts in another form, are told too', () => {
 test('an error in a line of the SDK is told in its words', () => {
   const meta = { workflowId: 'day/a/b/2025-09-01', error: new Error('1 of 288 slices failed') };
   expect(withErrorInWords(meta)).toEqual({ workflowId: 'day/a/b/2025-09-01', error: '1 of 288 slices failed' });
+  const failed = new Error('Activity task failed', { cause: new Error('there is no bucket products') });
+  expect(withErrorInWords({ error: failed })).toEqual({ error: 'Activity task failed: there is no bucket products' });
   expect(withErrorInWords({ error: 'as text' })).toEqual({ error: 'as text' });
   expect(withErrorInWords(undefined)).toEqual({});
+});
+
+test('a day that failed is told once: the engine only repeats it; other failures are told', () => {
+  const error = ApplicationFailure.nonRetryable('there is no bucket products', 'config_invalid');
+  expect(isTold('Activity failed', { error })).toBe(true);
+  expect(isTold('Workflow failed', { error, workflowType: 'processDay' })).toBe(true);
+  expect(isTold('Workflow failed', { error, workflowType: 'backfillRange' })).toBe(false);
+  expect(isTold('Workflow failed', { error: new Error('a bug'), workflowType: 'processDay' })).toBe(false);
 });

@@ -44,8 +44,8 @@ export async function processDay(input: DayInput): Promise<DayResult> {
     const requests = (ended.requests ?? 0) + (result.requests ?? 0);
     const failure = { ...ended, requests, stagesDone: result.stagesDone };
     // A stop of the whole run says nothing about this day: it stays open, neither failed nor done.
-    if (!stopsRun(failure)) await recordDay({ ...attempt, failure });
-    log.warn('day not done', { ...failure });
+    if (stopsRun(failure)) log.warn('day not done', { ...failure });
+    else await recordDay({ ...attempt, failure });
     throw failDay(failure);
   }
   setCurrentDetails(dayDetails(input, result, null));
