@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { Logger } from 'pino';
 import { openWorkspace } from '../storage/workspace.ts';
 import { createLogger } from './support/context.ts';
 import type { CliContext } from './support/context.ts';
@@ -6,6 +7,7 @@ import { EXIT } from './support/exit-codes.ts';
 import type { ExitCode } from './support/exit-codes.ts';
 import { addAwsRegionFlag } from './support/delivery-flags.ts';
 import * as flags from './support/flags.ts';
+import { withJsonLog } from './support/json-log.ts';
 import { listenForInterrupts } from './support/interrupts.ts';
 import { openOwnSession, openServerSession } from './support/session.ts';
 import { findToken } from './support/token.ts';
@@ -38,40 +40,46 @@ export function addDevCommand(program: Command, context: CliContext, end: (code:
   flags.addWatchFlags(command);
   flags.addOutputFlags(command);
   command.action(async (given: Flags) => {
-    const { environment } = context;
-    const log = createLogger(given.verbose, given.json === true || given.logFormat === 'json', context.remark);
-    const workspace = await openWorkspace({ dir: given.workspace, cwd: context.cwd });
-    const ports = {
-      shared: true,
-      ...(given.port === undefined ? {} : { port: given.port }),
-      ...(given.uiPort === undefined ? {} : { uiPort: given.uiPort }),
-    };
-    const awsRegion = given.awsRegion ?? null;
-    const token = given.worker ? await findToken(context, awsRegion) : null;
-    const interrupts = listenForInterrupts(() => context.remark('Stopping.'));
-    const metrics = given.metrics ?? environment.metrics;
-    const worker = { environment, token, awsRegion, metrics, pacing: flags.pacingOf(given, environment) };
-    const session = given.worker
-      ? await openOwnSession(workspace, worker, context.commandLine, log, ports)
-      : await openServerSession(workspace, environment, context.commandLine, ports);
-    try {
-      const { address, uiUrl } = session;
-      if (given.json === true)
-        context.print(JSON.stringify({ type: 'ready', address, uiUrl, workspace: workspace.name }));
-      else {
-        context.print(`Temporal server ${address}, web UI ${uiUrl}, workspace ${workspace.name}`);
-        if (given.worker && !token) {
-          context.remark('Neither BASICAUTH nor SECRET_ARN_UDL is set: this worker cannot download.');
-        }
-        if (!given.worker)
-          context.print(`Worker: TEMPORAL_ADDRESS=${address} reachback worker --workspace ${workspace.root}`);
-        context.print('Ctrl-C stops it.');
-      }
-      await Promise.race([session.lost, interrupts.came()]);
-    } finally {
-      await session.close();
-      interrupts.dispose();
-    }
-    end(EXIT.ok);
+    const json = given.json === true || given.logFormat === 'json';
+    const log = createLogger(given.verbose, json, context.remark);
+    const serve = (heard: CliContext): Promise<ExitCode> => keepUp(heard, given, log);
+    end(await (json ? withJsonLog(context, log, serve) : serve(context)));
   });
+}
+
+async function keepUp(context: CliContext, given: Flags, log: Logger): Promise<ExitCode> {
+  const { environment } = context;
+  const workspace = await openWorkspace({ dir: given.workspace, cwd: context.cwd });
+  const ports = {
+    shared: true,
+    ...(given.port === undefined ? {} : { port: given.port }),
+    ...(given.uiPort === undefined ? {} : { uiPort: given.uiPort }),
+  };
+  const awsRegion = given.awsRegion ?? null;
+  const token = given.worker ? await findToken(context, awsRegion) : null;
+  const interrupts = listenForInterrupts(() => context.remark('Stopping.'));
+  const metrics = given.metrics ?? environment.metrics;
+  const worker = { environment, token, awsRegion, metrics, pacing: flags.pacingOf(given, environment) };
+  const session = given.worker
+    ? await openOwnSession(workspace, worker, context.commandLine, log, ports)
+    : await openServerSession(workspace, environment, context.commandLine, ports);
+  try {
+    const { address, uiUrl } = session;
+    if (given.json === true || given.logFormat === 'json')
+      context.print(JSON.stringify({ type: 'ready', address, uiUrl, workspace: workspace.name }));
+    else {
+      context.print(`Temporal server ${address}, web UI ${uiUrl}, workspace ${workspace.name}`);
+      if (given.worker && !token) {
+        context.remark('Neither BASICAUTH nor SECRET_ARN_UDL is set: this worker cannot download.');
+      }
+      if (!given.worker)
+        context.print(`Worker: TEMPORAL_ADDRESS=${address} reachback worker --workspace ${workspace.root}`);
+      context.print('Ctrl-C stops it.');
+    }
+    await Promise.race([session.lost, interrupts.came()]);
+  } finally {
+    await session.close();
+    interrupts.dispose();
+  }
+  return EXIT.ok;
 }

@@ -2,6 +2,7 @@ import { join, resolve } from 'node:path';
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import type { NativeConnection } from '@temporalio/worker';
+import type { Logger } from 'pino';
 import { WORKER_ROLES } from '../core/backfill/roles.ts';
 import type { WorkerRole } from '../core/backfill/roles.ts';
 import { PipelineError } from '../core/errors.ts';
@@ -23,6 +24,7 @@ import { EXIT } from './support/exit-codes.ts';
 import type { ExitCode } from './support/exit-codes.ts';
 import { addAwsRegionFlag } from './support/delivery-flags.ts';
 import * as flags from './support/flags.ts';
+import { withJsonLog } from './support/json-log.ts';
 import { listenForInterrupts } from './support/interrupts.ts';
 import type { Interrupts } from './support/interrupts.ts';
 import { lockWorker, workerLock, workerSettings } from './support/session.ts';
@@ -85,16 +87,23 @@ export function addWorkerCommand(program: Command, context: CliContext, end: (co
   flags.addWatchFlags(command);
   flags.addOutputFlags(command);
   command.action(async (given: Flags) => {
-    const place = await openPlace(context, given);
-    const interrupts = listenForInterrupts(() => context.remark('Stopping; work under way is handed over.'));
-    try {
-      await work(context, given, place, interrupts);
-    } finally {
-      interrupts.dispose();
-      place.lock?.release();
-    }
-    end(EXIT.ok);
+    const json = given.json === true || given.logFormat === 'json';
+    const log = createLogger(given.verbose, json, context.remark);
+    const serve = (heard: CliContext): Promise<ExitCode> => serveWorkspace(heard, given, log);
+    end(await (json ? withJsonLog(context, log, serve) : serve(context)));
   });
+}
+
+async function serveWorkspace(context: CliContext, given: Flags, log: Logger): Promise<ExitCode> {
+  const place = await openPlace(context, given);
+  const interrupts = listenForInterrupts(() => context.remark('Stopping; work under way is handed over.'));
+  try {
+    await work(context, given, log, place, interrupts);
+  } finally {
+    interrupts.dispose();
+    place.lock?.release();
+  }
+  return EXIT.ok;
 }
 
 /** Where a worker works, with what it must hold alone. */
@@ -129,12 +138,12 @@ async function openPlace(context: CliContext, given: Flags): Promise<Place> {
 async function work(
   context: CliContext,
   given: Flags,
+  log: Logger,
   { workspace, staging, lock }: Place,
   interrupts: Interrupts,
 ): Promise<void> {
   const { environment } = context;
   const { role, builds } = given;
-  const log = createLogger(given.verbose, given.json === true || given.logFormat === 'json', context.remark);
   const awsRegion = given.awsRegion ?? null;
   const embedded = environment.externalTemporal ? null : await readEmbeddedInfo(workspace);
   if (!environment.externalTemporal && !embedded) throw noServer(workspace.root);
@@ -157,7 +166,7 @@ async function work(
       );
     }
     context.print(
-      given.json === true
+      given.json === true || given.logFormat === 'json'
         ? JSON.stringify({ type: 'ready', workspace: workspace.name, role, health: health?.address ?? null })
         : `Worker of ${workspace.name} (${role}) is polling.`,
     );
