@@ -20,15 +20,20 @@ const RECORDS_CAP = 10_000;
 const ROUND = 1_000;
 /** Instants have milliseconds; less cannot be asked for. */
 const SHORTEST_MS = 1;
+/** How often a half may fail before its slice does. */
+const MOST_PART_FAILURES = 3;
 const SECOND_MS = 1_000;
 
 type Data = Extract<SliceAnswer, { kind: 'data' }>;
+type Failed = Extract<SliceAnswer, { kind: 'failed' }>;
 type Answered = Exclude<SliceAnswer, { kind: 'failed' | 'cancelled' }>;
 
 export interface CappedSliceHooks {
   readonly format: ArtifactFormat;
   /** One request, in its turn. What it throws ends the whole. */
   readonly ask: (slice: Slice) => Promise<SliceAnswer>;
+  /** A half was answered so, and is asked for again. What it throws ends the whole. */
+  readonly onAgain: (half: Slice, answer: Failed) => Promise<void>;
   /** The block is not needed any more. */
   readonly recycle: (block: Data['block']) => void;
 }
@@ -58,7 +63,7 @@ export async function askInHalves(
   const parts: Answered[] = [];
   for (const half of halves) {
     // The second half waits: when the first fails, it need not be asked for.
-    const part = await askInHalves(half, await hooks.ask(half), hooks, received(answer));
+    const part = await askInHalves(half, await askForPart(half, hooks), hooks, received(answer));
     if (part.kind === 'failed' || part.kind === 'cancelled') return part;
     parts.push(part);
   }
@@ -73,6 +78,22 @@ export async function askInHalves(
   const joined = join(parts, data, hooks.format);
   for (const { block } of data) hooks.recycle(block);
   return joined;
+}
+
+/**
+ * Nothing is kept of a slice before all its parts are there. So that one bad answer among dozens does not cost all of them, a part
+ * is asked for again here: after every pause that the source asks for, and twice after other failures that may pass.
+ */
+async function askForPart(half: Slice, { ask, onAgain }: CappedSliceHooks): Promise<SliceAnswer> {
+  for (let failures = 0; ;) {
+    const answer = await ask(half);
+    if (answer.kind !== 'failed') return answer;
+    const { kind } = answer.failure;
+    if (kind === 'auth_rejected' || kind === 'request_rejected') return answer;
+    if (kind !== 'rate_limited') failures += 1;
+    if (failures >= MOST_PART_FAILURES) return answer;
+    await onAgain(half, answer);
+  }
 }
 
 /** @param uncutBelow - records that the server has given in one answer; 0 when that is not known */

@@ -1,6 +1,6 @@
 /**
  * One pass over the missing slices of a day: each is asked for at most once, except after a 429, which is no failure, and in
- * halves when the answer may have been cut.
+ * halves, a failed one up to three times, when the answer may have been cut.
  * Failed slices are left, the others finished, until the gate refuses or a slice is beyond help.
  */
 import { PipelineError, isPipelineError } from '../../core/errors.ts';
@@ -17,6 +17,8 @@ import { interval } from './slice-file.ts';
 import { MOST_SLICE_FAILURES } from './slice-store.ts';
 import type { SliceStore } from './slice-store.ts';
 import type { DownloadDependencies } from './types.ts';
+
+type Failed = Extract<SliceAnswer, { kind: 'failed' }>;
 
 export interface PassHooks extends ExchangeHooks {
   /** A slice is finished. */
@@ -162,6 +164,10 @@ class Pass implements PassResult {
         asked = half;
         return this.#exchange(half);
       },
+      onAgain: async (half, failed) => {
+        await this.#note(slice, failed);
+        this.#deps.log?.warn(this.#factsOf(half, failed), 'half of a slice is asked for again');
+      },
       recycle: (block) => this.#deps.source.recycle(block),
     });
     if (answer.kind === 'failed') await this.#failed(slice, answer, asked);
@@ -192,17 +198,20 @@ class Pass implements PassResult {
     );
   }
 
-  async #failed(slice: Slice, answer: Extract<SliceAnswer, { kind: 'failed' }>, asked: Slice): Promise<void> {
-    const { failure } = answer;
+  async #note(slice: Slice, answer: Failed): Promise<void> {
     await this.#store.noteFailure(slice, answer, this.#deps.source.host).catch((error: unknown) => {
       throw storageError(error);
     });
-    const facts = {
-      slice: interval(slice),
-      kind: failure.kind,
-      detail: failure.detail,
-      rate: this.#deps.gate.snapshot().rate,
-    };
+  }
+
+  #factsOf(slice: Slice, { failure: { kind, detail } }: Failed) {
+    return { slice: interval(slice), kind, detail, rate: this.#deps.gate.snapshot().rate };
+  }
+
+  async #failed(slice: Slice, answer: Failed, asked: Slice): Promise<void> {
+    const { failure } = answer;
+    await this.#note(slice, answer);
+    const facts = this.#factsOf(slice, answer);
     if (failure.kind === 'rate_limited') {
       this.#deps.log?.warn(facts, 'the source asks for a pause');
       this.#queue.unshift(slice);

@@ -10,6 +10,7 @@ import type { CountAnswer, SliceAnswer } from '../../sources/udl/index.ts';
 import { askInHalves } from './capped-slice.ts';
 import { exchange } from './exchange.ts';
 import type { ExchangeHooks } from './exchange.ts';
+import { interval } from './slice-file.ts';
 import type { DownloadDependencies } from './types.ts';
 
 /** The source rejects the question (no such endpoint): it need not be asked again. */
@@ -50,6 +51,10 @@ export class SourceQuestions {
       askInHalves(slice, await this.#one(slice), {
         format: this.#product.format,
         ask: (half) => this.#one(half),
+        onAgain: (half, { failure: { kind, detail } }) => {
+          this.#deps.log?.warn({ slice: interval(half), kind, detail }, 'half of a slice is asked for again');
+          return Promise.resolve();
+        },
         recycle: (block) => this.#deps.source.recycle(block),
       }),
     );

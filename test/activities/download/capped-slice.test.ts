@@ -173,11 +173,32 @@ test('halves that hold less than the whole are a named failure', async () => {
   });
 });
 
-test('a half that fails fails its slice once; the next pass asks for the slice again', async () => {
+test('one bad answer to a half costs one request: the others are not asked for again', async () => {
+  const archive = series(12_000, 0, 1_000);
+  const capped = cappedAnswer(archive);
+  const bad: Script[] = [
+    (response) => send(response, 503, 'busy'),
+    (response) => send(response, 200, '<html>Sign in</html>', { 'content-type': 'text/html' }),
+    (response) => send(response, 429, 'slowly', { 'retry-after': '1' }),
+  ];
+  server.script = (response, request) => {
+    const script = request.startMs === START + QUARTER_MS / 2 ? bad[request.time - 1] : undefined;
+    (script ?? capped)(response, request);
+  };
+  expect(await downloadDay(deps, CSV)).toMatchObject({ outcome: 'done', counts: { records: 12_000 } });
+  // The slice, its halves, the two quarters of the first one, which is capped as well; and three more slices.
+  expect(server.seen).toHaveLength(1 + 2 + 2 + 3 + bad.length);
+  expect(ledger.requestFailures.map(({ kind, startMs }) => [kind, startMs])).toEqual(
+    ['http_error', 'wrong_kind', 'rate_limited'].map((kind) => [kind, START]),
+  );
+  expect(deps.gate.snapshot()).toMatchObject({ inFlight: 0, waiting: 0 });
+});
+
+test('a half that goes on failing fails its slice once; the next pass asks for the slice again', async () => {
   const archive = series(12_000, 0, 1_000);
   const capped = cappedAnswer(archive);
   server.script = (response, request) => {
-    if (request.startMs === START + QUARTER_MS / 2 && request.time === 1) send(response, 503, 'busy');
+    if (request.startMs === START + QUARTER_MS / 2 && request.time <= 3) send(response, 503, 'busy');
     else capped(response, request);
   };
   await expect(downloadDay(deps, CSV)).rejects.toMatchObject({ kind: 'source_unavailable' });
