@@ -1,4 +1,5 @@
 /** Looking before running: the plan without a trace. */
+import type { DayDecision } from '../../core/backfill/decide.ts';
 import { freeBytes } from '../../storage/disk-space.ts';
 import { locateWorkspace } from '../../storage/workspace.ts';
 import type { BackfillCommand } from './backfill.ts';
@@ -6,6 +7,13 @@ import type { CliContext } from './context.ts';
 import { lookAhead, outlookLines } from './estimate.ts';
 import { EXIT } from './exit-codes.ts';
 import type { ExitCode } from './exit-codes.ts';
+
+/** What is done with the day. What ends it (no data, a failure) stands alone: what the other phase would do then is not done. */
+export function actionsOf({ skip, download, process }: DayDecision): readonly string[] {
+  const actions = [download, process].filter((action) => action !== null);
+  if (skip !== 'noData' && skip !== 'failed') return actions;
+  return actions.filter((action) => action === 'skip_terminal' || action === 'skip_failed').slice(0, 1);
+}
 
 /**
  * Prints the plan; no network, no token, no row, no file (CLI-13, TEL-27).
@@ -21,8 +29,9 @@ export async function dryRun(context: CliContext, command: BackfillCommand, mark
     context.print(JSON.stringify({ type: 'plan', ...plan, estimate, fromHistory, freeBytes: free }));
     return EXIT.ok;
   }
-  for (const { day, download, process, priorStatus, reason, path } of plan.days) {
-    const actions = [download, process].filter((action) => action !== null).join('+');
+  for (const surveyed of plan.days) {
+    const { day, priorStatus, reason, path } = surveyed;
+    const actions = actionsOf(surveyed).join('+');
     const where = path === null ? '' : ` ${path}`;
     context.print(`${mark}${day} action=${actions} prior_status=${priorStatus ?? 'none'} (${reason})${where}`);
   }
