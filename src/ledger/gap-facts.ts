@@ -26,6 +26,7 @@ export function readGapDays(db: Kysely<LedgerTables>, question: GapQuestion): Pr
       known.download = STATE_OF[status] ?? 'none';
       known.toldAt = told_at;
     }
+    for (const { day, checked_at } of await comparisons(trx, question)) days.get(day)!.checkedAt = checked_at;
     // The download's own number counts; a product made of a file that was brought by hand has one too.
     for (const row of await currentFiles(trx, question)) days.get(row.day)!.records = row.records;
     for (const { day } of await daysWithSlices(trx, question)) days.get(day)!.hasSlices = true;
@@ -35,7 +36,7 @@ export function readGapDays(db: Kysely<LedgerTables>, question: GapQuestion): Pr
 }
 
 function unknownDay(day: Day): Mutable<GapDay> {
-  return { day, download: 'none', toldAt: null, records: null, poorSlices: [], hasSlices: false };
+  return { day, download: 'none', toldAt: null, checkedAt: null, records: null, poorSlices: [], hasSlices: false };
 }
 
 function downloadStates(trx: Transaction<LedgerTables>, { product, first, last }: GapQuestion) {
@@ -46,6 +47,16 @@ function downloadStates(trx: Transaction<LedgerTables>, { product, first, last }
     .where('day', '>=', first)
     .where('day', '<=', last)
     .where('phase', '=', 'download')
+    .execute();
+}
+
+function comparisons(trx: Transaction<LedgerTables>, { product, first, last }: GapQuestion) {
+  return trx
+    .selectFrom('source_checks')
+    .select(['day', 'checked_at'])
+    .where('product', '=', product)
+    .where('day', '>=', first)
+    .where('day', '<=', last)
     .execute();
 }
 

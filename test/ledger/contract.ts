@@ -848,6 +848,15 @@ export function describeLedger(name: string, open: LedgerFactory): void {
       await ledger.failStage(attempt({ workflowRunId: 'f', day: NEXT_DAY }), FAILURE);
       await ledger.putSlices([at(0, { day: NEXT_DAY, status: 'failed', records: null })]);
       await ledger.putArtifact(product(root, { day: addDays(DAY, 2), records: 7 }));
+      const compared = {
+        kept: 9,
+        counted: null,
+        reason: null,
+        artifactSha256: null,
+        askedAt: '2026-01-01T00:00:00.000Z',
+      };
+      const checkedAt = '2025-12-24T00:00:00.000Z';
+      await ledger.putCheck({ product: QUICKLOOK, day: DAY, state: 'uncounted', ...compared, checkedAt });
       expect(await ledger.knownRange(QUICKLOOK)).toEqual({ first: DAY, last: NEXT_DAY });
       expect(await ledger.knownRange(PROVISIONAL)).toBeNull();
       const days = await ledger.gapDays({ product: QUICKLOOK, first: DAY, last, fewerThan: 100 });
@@ -857,6 +866,7 @@ export function describeLedger(name: string, open: LedgerFactory): void {
         [addDays(DAY, 2), 'none', 7, false],
         [last, 'none', null, false],
       ]);
+      expect(days.map((day) => day.checkedAt)).toEqual([checkedAt, null, null, null]);
       expect(days.map(({ poorSlices }) => poorSlices.map(({ status, records }) => [status, records]))).toEqual([
         [
           ['empty', 0],

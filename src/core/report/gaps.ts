@@ -5,7 +5,7 @@ import { DAY_MS, dayStartMs } from '../time/day.ts';
 import type { Day } from '../time/day.ts';
 
 /**
- * - `absent`: the source said that it has nothing; `too_recent`: it said so when the day was young, and is asked again
+ * - `absent`: the source said that it has nothing; `too_recent`: it said so when the day was young, and is asked again (SAFE-13)
  * - `not_yet`: never downloaded, or under way; `failed`: asked for and given up
  * - `short`: there are records, fewer than the share of the nominal number that was asked about
  */
@@ -26,6 +26,8 @@ export interface GapDay {
   readonly download: 'none' | 'pending' | 'done' | 'noData' | 'failed';
   /** When that was said, ISO 8601. */
   readonly toldAt: string | null;
+  /** When the day was last compared with the source, ISO 8601; null when it was not. */
+  readonly checkedAt: string | null;
   /** Records of the day's present file; null when there is none. */
   readonly records: number | null;
   /** Ascending; only those that are empty, failed or short. */
@@ -71,11 +73,12 @@ function gapsOfDay(day: GapDay, { today, descriptor, expectedPerDay, shortBelow 
       return whole(isFinal(day.day, descriptor, day.toldAt, today) ? 'absent' : 'too_recent');
     return whole(day.download === 'failed' ? 'failed' : 'not_yet');
   }
+  const isLastWord = isFinal(day.day, descriptor, day.checkedAt ?? day.toldAt, today);
   if (!day.hasSlices) return day.records < shortBelow * expectedPerDay ? whole('short') : [];
   return day.poorSlices.flatMap((slice): Gap[] => {
     const nominal = (expectedPerDay * (slice.endMs - slice.startMs)) / DAY_MS;
     if (slice.status === 'done' && slice.records >= shortBelow * nominal) return [];
-    const cause = { done: 'short', empty: 'absent', failed: 'failed' } as const;
+    const cause = { done: 'short', empty: isLastWord ? 'absent' : 'too_recent', failed: 'failed' } as const;
     return [{ startMs: slice.startMs, endMs: slice.endMs, cause: cause[slice.status], records: slice.records }];
   });
 }

@@ -14,7 +14,7 @@ const RULES = {
 } as const;
 
 function day(change: Partial<GapDay> = {}): GapDay {
-  const done = { download: 'done', toldAt: '2025-11-01T00:00:00Z', records: 1_100_000 } as const;
+  const done = { download: 'done', toldAt: '2025-11-01T00:00:00Z', checkedAt: null, records: 1_100_000 } as const;
   return { day: DAY, ...done, poorSlices: [], hasSlices: true, ...change };
 }
 
@@ -64,6 +64,18 @@ describe('gaps of a day', () => {
       [286, 289, 'absent'],
       [290, 291, 'absent'],
     ]);
+  });
+
+  test('SAFE-13: empty slices of a day that was asked for too early are not absent, until it was compared again', () => {
+    const poorSlices = [poor(200, 'empty'), poor(201, 'done', 5)];
+    const causes = (times: Partial<GapDay>) => gapsOf([day({ poorSlices, ...times })], RULES).map(({ cause }) => cause);
+    expect(causes({ toldAt: '2025-09-01T20:00:00Z' })).toEqual(['too_recent', 'short']);
+    expect(causes({ toldAt: '2025-09-01T20:00:00Z', checkedAt: '2025-09-05T00:00:00Z' })).toEqual([
+      'too_recent',
+      'short',
+    ]);
+    expect(causes({ toldAt: '2025-09-01T20:00:00Z', checkedAt: '2025-09-10T00:00:00Z' })).toEqual(['absent', 'short']);
+    expect(causes({ checkedAt: '2025-09-02T00:00:00Z' })).toEqual(['too_recent', 'short']);
   });
 
   test('short is less than the share of the nominal records that was asked about; the records are told', () => {
