@@ -35,6 +35,7 @@ export class S3Destination implements Destination {
   readonly #prefix: string;
   readonly #settings: S3Settings;
   #bucket: Promise<Bucket> | null = null;
+  #worked = false;
 
   /** @throws PipelineError `config_invalid` when `uri` is not `s3://bucket[/prefix]` */
   constructor(uri: string, settings: S3Settings) {
@@ -52,6 +53,7 @@ export class S3Destination implements Destination {
   async check(): Promise<void> {
     try {
       await (await this.#open()).probe();
+      this.#worked = true;
     } catch (error) {
       throw await this.#inWords(error, this.base);
     }
@@ -63,6 +65,7 @@ export class S3Destination implements Destination {
     try {
       const task: Task = { bucket: await this.#open(), delivery, key, uri, hooks };
       const found = await task.bucket.head(key, hooks.signal);
+      this.#worked = true;
       if (found === null) return await create(task);
       refuseOwned(found.owner, delivery, uri);
       if (await holds(task, found)) return await alreadyThere(task, found);
@@ -126,7 +129,8 @@ export class S3Destination implements Destination {
 
   async #inWords(error: unknown, uri: string): Promise<PipelineError> {
     const { endpoint } = this.#settings;
-    return asS3Error(error, { uri, bucket: this.#bucketName, endpoint, region: await this.#region() });
+    const region = await this.#region();
+    return asS3Error(error, { uri, bucket: this.#bucketName, endpoint, region, worked: this.#worked });
   }
 
   async #region(): Promise<string | null> {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { parseDestination } from '../../src/storage/destination.ts';
 import type { Delivery, Destination } from '../../src/storage/destination.ts';
 import type { S3Settings } from '../../src/storage/s3/settings.ts';
@@ -126,6 +126,37 @@ describe('an object in a bucket', () => {
   });
 });
 
+test('credentials that run out and cannot be renewed for a while are waited for: the day is not given up', async () => {
+  const { name } = await createBucket(s3.client);
+  const folder = await temporaryFolder();
+  const { accessKeyId: AccessKeyId, secretAccessKey: SecretAccessKey } = s3.server;
+  // As the role of a machine: a pair for an hour, asked for again behind it.
+  const Expiration = new Date(Date.now() + 3_600_000).toISOString();
+  const pair = join(folder, 'pair.json');
+  await writeFile(pair, JSON.stringify({ Version: 1, AccessKeyId, SecretAccessKey, Expiration }));
+  await writeFile(join(folder, 'config'), `[profile role]\ncredential_process = cat ${pair}\n`);
+  const role = {
+    AWS_CONFIG_FILE: join(folder, 'config'),
+    AWS_SHARED_CREDENTIALS_FILE: '/nowhere',
+    AWS_PROFILE: 'role',
+  };
+  const keys = { AWS_ACCESS_KEY_ID: undefined, AWS_SECRET_ACCESS_KEY: undefined };
+  for (const [variable, value] of Object.entries({ ...role, ...keys })) vi.stubEnv(variable, value);
+  onTestFinished(() => {
+    vi.useRealTimers();
+    for (const variable of Object.keys(role)) vi.stubEnv(variable, undefined);
+    for (const variable of Object.keys(keys)) vi.stubEnv(variable, s3.server.environment[variable]);
+  });
+  const destination = destinationAt(`s3://${name}`);
+  await destination.check();
+  await rm(pair);
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 7_200_000 });
+  await expect(destination.deliver(await delivery('a product'))).rejects.toMatchObject({
+    kind: 'storage_unavailable',
+    message: expect.stringContaining('the AWS credentials have expired (CredentialsProviderError)'),
+  });
+});
+
 describe('S3-4: what does not work is told before a run, in plain words, with what to do', () => {
   async function refusal(uri: string, settings: Partial<S3Settings> = {}): Promise<unknown> {
     return await destinationAt(uri, settings)
@@ -168,6 +199,27 @@ describe('S3-4: what does not work is told before a run, in plain words, with wh
     for (const [variable, value] of before) vi.stubEnv(variable, value);
     expect(error).toMatchObject({ kind: 'config_invalid', message: expect.stringMatching(says) });
     expect(error).toHaveProperty('hint', expect.stringContaining('AWS_ACCESS_KEY_ID'));
+  });
+
+  test('a session token that is none of that account: told, and not tried again', async () => {
+    const { name } = await createBucket(s3.client);
+    vi.stubEnv('AWS_SESSION_TOKEN', 'of-another-account');
+    const error = await refusal(`s3://${name}`);
+    vi.stubEnv('AWS_SESSION_TOKEN', undefined);
+    expect(error).toMatchObject({
+      kind: 'config_invalid',
+      message: expect.stringContaining('the session token does not fit there'),
+      hint: expect.stringContaining('AWS_SESSION_TOKEN'),
+    });
+  });
+
+  test('http behind https://', async () => {
+    const endpoint = s3.server.endpoint.replace('http:', 'https:');
+    const error = await refusal('s3://bucket', { endpoint });
+    expect(error).toHaveProperty(
+      'message',
+      `Cannot deliver to s3://bucket: ${endpoint} cannot be reached, it does not speak TLS there (http:// in place of https://?) (EPROTO).`,
+    );
   });
 
   test('nobody listens: may be better later', async () => {

@@ -312,7 +312,7 @@ const REFUSALS: readonly Refusal[] = [
     status: 400,
     code: 'ExpiredToken',
     kind: LATER,
-    says: /token .* has expired/,
+    says: /the AWS credentials have expired/,
     hint: /Renew/,
   },
   {

@@ -11,6 +11,8 @@ export interface S3Place {
   readonly endpoint: string | null;
   /** Null when none is known. */
   readonly region: string | null;
+  /** Whether it has worked before: credentials are then missing for a time, as when the machine's role cannot be renewed. */
+  readonly worked?: boolean;
   /** What failed there; default `deliver to`. */
   readonly doing?: string;
 }
@@ -49,6 +51,11 @@ const BY_CODE: Readonly<Record<string, (place: S3Place) => Words>> = {
     what: 'the secret key does not fit the access key',
     hint: `Check ${CREDENTIALS}, for the worker.`,
   }),
+  InvalidToken: () => ({
+    kind: 'config_invalid',
+    what: 'the session token does not fit there',
+    hint: `Check AWS_SESSION_TOKEN, for the worker, and leave it out where the account has none: ${CREDENTIALS}.`,
+  }),
   ExpiredToken: expired,
   TokenRefreshRequired: expired,
   RequestExpired: skewed,
@@ -77,6 +84,7 @@ const BY_SYSTEM_CODE: Readonly<Record<string, string>> = {
   ETIMEDOUT: 'it does not answer',
   EHOSTUNREACH: 'there is no way to it',
   ENETUNREACH: 'there is no way to it',
+  EPROTO: 'it does not speak TLS there (http:// in place of https://?)',
 };
 
 /** HTTP status of an answer; null when there was none. */
@@ -155,8 +163,9 @@ function wrongRegion({ bucket, region }: S3Place, actual: string): Words {
   };
 }
 
-function unanswered(sdk: SdkError, code: string, { endpoint, region }: S3Place): Words {
+function unanswered(sdk: SdkError, code: string, { endpoint, region, worked = false }: S3Place): Words {
   if (code === 'CredentialsProviderError') {
+    if (worked) return expired();
     const hint = `Set ${CREDENTIALS}, for the worker. They are looked for as by every AWS tool.`;
     return { kind: 'config_invalid', what: 'no AWS credentials were found', hint };
   }
@@ -196,8 +205,8 @@ function unknownKey(): Words {
 function expired(): Words {
   return {
     kind: 'storage_unavailable',
-    what: 'the session token of the AWS credentials has expired',
-    hint: 'Renew the credentials of the worker and start it again; the same command goes on where it was.',
+    what: 'the AWS credentials have expired',
+    hint: 'Renew the credentials of the worker and start it again; those of a role are asked for again by themselves. Days are tried again meanwhile.',
   };
 }
 
