@@ -17,17 +17,22 @@ export interface HealthEndpoint {
   close(): Promise<void>;
 }
 
+/** A server that does not answer within this time is no server to work for. */
+const SERVER_ANSWERS_MS = 3_000;
+
 /**
  * @param address - `host:port`; port 0 for a free one
+ * @param patienceMs - for the server's answer: the SDK itself asks on for far longer than who asks us would wait
  * @throws PipelineError `config_invalid` when the address cannot be used
  */
 export async function serveHealth(
   address: { host: string; port: number },
   checks: HealthChecks,
+  patienceMs = SERVER_ANSWERS_MS,
 ): Promise<HealthEndpoint> {
   const faultOf = async (path: string): Promise<string | null | undefined> => {
     if (path === '/healthz') return checks.worker();
-    return path === '/readyz' ? (checks.worker() ?? (await checks.server())) : undefined;
+    return path === '/readyz' ? (checks.worker() ?? (await within(patienceMs, checks.server()))) : undefined;
   };
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const fault = await faultOf(request.url ?? '');
@@ -52,4 +57,16 @@ export async function serveHealth(
         server.closeAllConnections();
       }),
   };
+}
+
+async function within(ms: number, answer: Promise<string | null>): Promise<string | null> {
+  let timer: NodeJS.Timeout | undefined;
+  const silence = new Promise<string>((resolve) => {
+    timer = setTimeout(() => resolve(`the Temporal server has not answered for ${ms / 1_000} s`), ms);
+  });
+  try {
+    return await Promise.race([answer, silence]);
+  } finally {
+    clearTimeout(timer);
+  }
 }

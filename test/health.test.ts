@@ -26,3 +26,14 @@ test('a worker that stops polling is not healthy, one without its server is not 
     await endpoint.close();
   }
 });
+
+test('a server that says nothing at all: not ready, told in time for who asks', async () => {
+  const checks = { worker: () => null, server: () => new Promise<null>(() => undefined) };
+  const endpoint = await serveHealth({ host: '127.0.0.1', port: 0 }, checks, 20);
+  try {
+    const answer = await fetch(`http://${endpoint.address}/readyz`);
+    expect([answer.status, await answer.text()]).toEqual([503, 'the Temporal server has not answered for 0.02 s\n']);
+  } finally {
+    await endpoint.close();
+  }
+});
