@@ -2,18 +2,20 @@
  * A session is what a command needs to talk to a workspace's ranges: a client, and in embedded mode the server and the
  * worker that this process keeps up. Ending it leaves nothing running that it started.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { ReachbackClient } from '../../client.ts';
 import type { Environment } from '../../config.ts';
 import type { WorkerRole } from '../../core/backfill/roles.ts';
-import { PipelineError } from '../../core/errors.ts';
+import { PipelineError, isPipelineError } from '../../core/errors.ts';
 import type { ProductSlug } from '../../core/product.ts';
 import type { RateConfig } from '../../core/rate/config.ts';
 import type { Secret } from '../../core/secret.ts';
 import { startEmbedded } from '../../embedded/index.ts';
 import { freeBytes } from '../../storage/disk-space.ts';
 import { readEmbeddedInfo } from '../../storage/embedded-file.ts';
-import { acquireLock } from '../../storage/lock.ts';
+import type { EmbeddedInfo } from '../../storage/embedded-file.ts';
+import { acquireLock, inspectLock } from '../../storage/lock.ts';
 import type { HeldLock, LockOptions } from '../../storage/lock.ts';
 import type { LocatedWorkspace, Workspace } from '../../storage/workspace.ts';
 import { installRuntime } from '../../runtime.ts';
@@ -114,8 +116,23 @@ export async function openServerSession(
 }
 
 /** Takes the right to keep the workspace's server up. */
-async function lockServer({ lockPath: path, root, embeddedFile }: Workspace, command: string): Promise<HeldLock> {
-  return await acquireLock({ path, subject: `The workspace ${root}`, command, tells: [embeddedFile] });
+async function lockServer(workspace: Workspace, command: string): Promise<HeldLock> {
+  const { lockPath: path, root, embeddedFile } = workspace;
+  try {
+    return await acquireLock({ path, subject: `The workspace ${root}`, command, tells: [embeddedFile] });
+  } catch (error) {
+    if (!isPipelineError(error) || !inspectLock(path).held) throw error;
+    const hint = hintBesideServer(await readEmbeddedInfo(workspace));
+    throw hint === null ? error : new PipelineError(error.kind, error.message, { hint, context: error.context });
+  }
+}
+
+/** What to do beside a holder whose server is not to be found yet or any more, or can be used by now; null: wait for its end. */
+function hintBesideServer(info: EmbeddedInfo | null): string | null {
+  if (info === null) {
+    return 'It is about to start or to stop its server: repeat the command in some seconds. A "reachback dev" that is up takes this command.';
+  }
+  return info.shared ? 'It has just started and takes commands by now: repeat this one.' : null;
 }
 
 function releaseAll(locks: readonly HeldLock[]): void {
@@ -224,17 +241,25 @@ export function workerSettings(workspace: Workspace, namespace: string, flags: W
   return { workspace, namespace, ledgerUrl, udlBaseUrl, requestTimeoutMs, threads, ...own, ...notices, ...staging };
 }
 
+/** A worker that starts together with its server polls some seconds after it. */
+const WORKERS_WITHIN = { looks: 20, everyMs: 250 };
+
 /** Refuses to start work that nobody would do. @throws PipelineError `config_invalid` with the command that helps */
 export async function requireWorkers(
-  session: Session,
+  session: Pick<Session, 'client'>,
   workspace: Workspace | (LocatedWorkspace & { name: string }),
+  { looks, everyMs } = WORKERS_WITHIN,
 ): Promise<void> {
-  const polling = await session.client.workersPolling(workspace.name);
-  const missing = Object.entries(polling).filter(([, polls]) => !polls);
-  if (missing.length === 0) return;
+  let missing: string[] = [];
+  for (let look = 1; look <= looks; look += 1) {
+    const polling = await session.client.workersPolling(workspace.name);
+    missing = Object.entries(polling).flatMap(([queue, polls]) => (polls ? [] : [queue]));
+    if (missing.length === 0) return;
+    if (look < looks) await sleep(everyMs);
+  }
   throw new PipelineError(
     'config_invalid',
-    `No worker polls for the workspace ${workspace.name} (missing: ${missing.map(([queue]) => queue).join(', ')}).`,
+    `No worker polls for the workspace ${workspace.name} (missing: ${missing.join(', ')}).`,
     { hint: `Start one on the machine that holds the files: reachback worker --workspace ${workspace.root}` },
   );
 }

@@ -2,9 +2,11 @@
 import { access } from 'node:fs/promises';
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
-import { openOwnSession, workerLock } from '../../../src/cli/support/session.ts';
+import { openOwnSession, openServerSession, requireWorkers, workerLock } from '../../../src/cli/support/session.ts';
+import type { ReachbackClient } from '../../../src/client.ts';
 import { readEnvironment } from '../../../src/config.ts';
 import { checkRateConfig } from '../../../src/core/rate/config.ts';
+import { removeEmbeddedInfo, writeEmbeddedInfo } from '../../../src/storage/embedded-file.ts';
 import { acquireLock, inspectLock } from '../../../src/storage/lock.ts';
 import { openWorkspace } from '../../../src/storage/workspace.ts';
 import { temporaryFolder } from '../../storage/temporary-folder.ts';
@@ -21,4 +23,47 @@ test('SAFE-3: a run beside another worker of the workspace is refused before it 
   other.release();
   await expect(open()).rejects.toThrow('TEMPORAL_CLI_PATH');
   expect([workspace.lockPath, workspace.workerLockPath].filter((path) => inspectLock(path).held)).toEqual([]);
+});
+
+test('SAFE-3: who comes second is told whether to wait for the end of the first, or for its server, or only to repeat the command', async () => {
+  const workspace = await openWorkspace({ dir: await temporaryFolder() });
+  const { lockPath, root } = workspace;
+  const first = await acquireLock({ path: lockPath, subject: root, command: 'reachback dev' });
+  const refused = async (): Promise<string> => {
+    const environment = readEnvironment({}, root);
+    const error: unknown = await openServerSession(workspace, environment, 'reachback run', {}).catch(
+      (e: unknown) => e,
+    );
+    expect(error).toMatchObject({ kind: 'config_invalid', context: { pid: process.pid, command: 'reachback dev' } });
+    return (error as { hint: string }).hint;
+  };
+  expect(await refused()).toContain('about to start or to stop its server: repeat the command in some seconds');
+  const server = { address: '127.0.0.1:1', uiUrl: '', pid: process.pid, startedAt: new Date().toISOString() };
+  await writeEmbeddedInfo(workspace, { ...server, shared: true });
+  expect(await refused()).toContain('takes commands by now: repeat this one');
+  await writeEmbeddedInfo(workspace, { ...server, shared: false });
+  expect(await refused()).toContain('Wait until it has finished');
+  await removeEmbeddedInfo(workspace);
+  first.release();
+});
+
+test('work is given to a worker that begins to poll while it is looked for, and refused where there is none', async () => {
+  const workspace = { ...(await openWorkspace({ dir: await temporaryFolder() })), name: 'ws-1f2e' };
+  const answers = [
+    { main: false, download: false, build: false },
+    { main: true, download: false, build: true },
+    { main: true, download: true, build: true },
+  ];
+  const workersPolling = (name: string) => {
+    expect(name).toBe('ws-1f2e');
+    return Promise.resolve(answers.length > 1 ? answers.shift() : answers[0]);
+  };
+  const session = { client: { workersPolling } as unknown as ReachbackClient };
+  await expect(requireWorkers(session, workspace, { looks: 3, everyMs: 0 })).resolves.toBeUndefined();
+  answers.unshift({ main: true, download: false, build: true }, { main: true, download: false, build: false });
+  await expect(requireWorkers(session, workspace, { looks: 2, everyMs: 0 })).rejects.toMatchObject({
+    kind: 'config_invalid',
+    message: 'No worker polls for the workspace ws-1f2e (missing: download, build).',
+    hint: expect.stringContaining(`reachback worker --workspace ${workspace.root}`),
+  });
 });
