@@ -290,7 +290,8 @@ function rememberDestinations(s3: S3Settings): { at(uri: string): Destination; c
 function openNotifier(settings: WorkerSettings, store: AlertStore, log: Logger): Notifier | null {
   const { slackWebhook: webhook, token, ledgerUrl } = settings;
   if (webhook === null) {
-    log.warn('SLACK_WEBHOOK_URL is not set: nobody is told of failures');
+    // Of a builder's failures the worker tells that closes the day.
+    if (settings.role !== 'build') log.warn('SLACK_WEBHOOK_URL is not set: nobody is told of failures');
     return null;
   }
   const secrets = [token, ledgerUrl].filter((secret) => secret !== null);

@@ -347,7 +347,7 @@ const REFUSALS: readonly Refusal[] = [
     headers: { 'retry-after': '7' },
     kind: LATER,
     says: /overloaded/,
-    hint: /tried again by itself/,
+    hint: /tries it again by itself/,
     retryAfterMs: 7_000,
   },
   {

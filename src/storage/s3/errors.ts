@@ -34,7 +34,7 @@ interface Words {
 }
 
 const LATER =
-  'It is tried again by itself; if that does not help, run the same command later: only what is left is done.';
+  'A run under way tries it again by itself; a command that has ended is repeated later: only what is left is done.';
 const CREDENTIALS = 'AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or the role of the machine';
 
 const BY_CODE: Readonly<Record<string, (place: S3Place) => Words>> = {
@@ -214,7 +214,7 @@ function skewed(): Words {
   return {
     kind: 'storage_unavailable',
     what: 'the clock of the worker is wrong by more than a quarter of an hour',
-    hint: 'Set the clock of the worker, by NTP. It is tried again by itself.',
+    hint: 'Set the clock of the worker, by NTP. A run under way tries it again by itself.',
   };
 }
 
