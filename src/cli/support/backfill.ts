@@ -66,6 +66,8 @@ export interface BackfillCommand {
   readonly beforeClose?: (session: Session) => Promise<void>;
 }
 
+const LEAVING = 'Leaving; the range goes on. The same command with --attach follows it again.';
+
 export async function runBackfill(context: CliContext, command: BackfillCommand): Promise<ExitCode> {
   const { options, output } = command;
   if (command.dryRun) return await dryRun(context, command);
@@ -83,7 +85,7 @@ export async function runBackfill(context: CliContext, command: BackfillCommand)
   const interrupts = listenForInterrupts(() =>
     context.remark(
       asClient
-        ? 'Leaving; the range goes on. The same command with --attach follows it again.'
+        ? LEAVING
         : 'Stopping in good order; finished slices are kept and the same command goes on where it was. Again to stop at once.',
     ),
   );
@@ -224,6 +226,7 @@ async function followToEnd(context: CliContext, command: BackfillCommand, follow
       key?.dispose();
       view.end();
     }
+    if (key?.signal.aborted === true) context.remark(LEAVING);
     if (end.end !== 'only_failed') return end;
     const choice = onTerminal ? await askAboutFailedDays(end.progress, session) : 'finish';
     if (choice === 'leave' || (choice === 'finish' && !session.owned && !context.interactive)) {
