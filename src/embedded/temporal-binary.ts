@@ -3,7 +3,7 @@
  * PATH, our cache, the SDK's own download, the Python package that carries the same binary.
  */
 import { constants } from 'node:fs';
-import { access, chmod, mkdir, mkdtemp, rename, rm, stat } from 'node:fs/promises';
+import { access, chmod, mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { delimiter, dirname, isAbsolute, join } from 'node:path';
 import { PipelineError } from '../core/errors.ts';
@@ -36,6 +36,9 @@ const NEEDED_FLAGS = [
   '--metrics-port',
 ];
 const PROBE_TIMEOUT_MS = 20_000;
+/** Beginning of the name of a folder in which a download is under way. */
+const FETCHING = '.fetching-';
+const ABANDONED_MS = 3_600_000;
 
 interface Way {
   readonly source: BinarySource;
@@ -134,6 +137,15 @@ async function probe(path: string, source: BinarySource): Promise<TemporalBinary
   return { path, version: version.trim(), source };
 }
 
+/** Folders of some 100 MB that a kill left. What another process fetches now is younger: every download is given up in minutes. */
+async function removeAbandoned(cache: string): Promise<void> {
+  const names = (await readdir(cache)).filter((name) => name.startsWith(FETCHING));
+  for (const folder of names.map((name) => join(cache, name))) {
+    const found = await stat(folder).catch(() => null);
+    if (found && Date.now() - found.mtimeMs > ABANDONED_MS) await rm(folder, { recursive: true, force: true });
+  }
+}
+
 /** Downloads beside the cache's file, tries the result, and only then gives it the name that others look for. */
 async function fetchInto(
   cached: string,
@@ -143,7 +155,8 @@ async function fetchInto(
   { onProgress }: EnsureBinaryOptions,
 ): Promise<TemporalBinary> {
   await mkdir(dirname(cached), { recursive: true });
-  const folder = await mkdtemp(join(dirname(cached), '.fetching-'));
+  await removeAbandoned(dirname(cached));
+  const folder = await mkdtemp(join(dirname(cached), FETCHING));
   try {
     onProgress?.(`Fetching the Temporal server into ${dirname(cached)} (${source}; once per machine) …`);
     const fetched = await download(folder, env);

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chmod, mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, readdir, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { PipelineError } from '../../src/core/errors.ts';
@@ -120,6 +120,16 @@ describe('the temporal binary is looked for in the order of design §7', () => {
     expect(await readdir(cache)).toEqual([`temporal-1.9.1-${process.platform}-${process.arch}`]);
     expect(await readFile(first.path, 'utf8')).toContain('9.9.9');
     expect(await ensureTemporalBinary(env)).toEqual({ ...first, source: 'cache' });
+  });
+
+  test('what a killed download left is removed by the next one; what another process fetches now is not', async () => {
+    const { env, cache } = await machine();
+    const [killed, now] = [join(cache, '.fetching-killed'), join(cache, '.fetching-now')];
+    for (const folder of [killed, now]) await program(join(folder, 'temporal'), 'half');
+    const twoHoursAgo = new Date(Date.now() - 7_200_000);
+    await utimes(killed, twoHoursAgo, twoHoursAgo);
+    await refusal(env);
+    expect(await readdir(cache)).toEqual(['.fetching-now']);
   });
 });
 
