@@ -96,7 +96,8 @@ class WebhookNotifier implements Notifier {
     const { store, command, webhook, log } = this.#options;
     await store.updateAlerts({
       settleMs,
-      opens: (alert) => this.#clean(openingText(alert, command(alert))),
+      // Before the text is cut: half a secret is one as well.
+      opens: (alert) => this.#clean(openingText({ ...alert, detail: this.#clean(alert.detail ?? '') }, command(alert))),
       closes: (alert) => this.#clean(closingText(alert)),
     });
     for (;;) {

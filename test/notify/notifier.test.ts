@@ -129,6 +129,15 @@ describe('the notifier', () => {
     }
   });
 
+  test('TRACK-15: a secret that the end of a long detail would cut is not told by its beginning', async () => {
+    const { url, texts } = await receiver((response) => void response.writeHead(200).end());
+    const { fail } = await setUp(url);
+    await fail(DAY, `${'x'.repeat(270)} ${TOKEN.reveal()}`);
+    await until('a message', () => texts.length === 1);
+    expect(texts[0]).toContain('x [secret]');
+    expect(texts[0]).not.toContain(TOKEN.reveal().slice(0, 12));
+  });
+
   test('TRACK-15: what a receiver refused with 500 is sent by a later process, once', async () => {
     let status = 500;
     const { url, texts } = await receiver((response) => void response.writeHead(status).end());
