@@ -2,8 +2,14 @@
  * Schedules of a workspace on the Temporal server: made, listed, steered. Knows the server and the names, nothing of files
  * or terminals. The server starts `scheduledBackfill`; the workspace's worker does the work.
  */
-import { ScheduleAlreadyRunning, ScheduleNotFoundError, ScheduleOverlapPolicy } from '@temporalio/client';
+import {
+  ScheduleAlreadyRunning,
+  ScheduleNotFoundError,
+  ScheduleOverlapPolicy,
+  WorkflowFailedError,
+} from '@temporalio/client';
 import type { Client, ScheduleDescription, ScheduleHandle, ScheduleSpec } from '@temporalio/client';
+import { ApplicationFailure, WorkflowNotFoundError } from '@temporalio/common';
 import { scheduleId, taskQueues } from './core/backfill/ids.ts';
 import { CATCH_UP_DAYS, incrementText } from './core/backfill/schedule.ts';
 import type { ScheduledInput } from './core/backfill/schedule.ts';
@@ -23,6 +29,11 @@ export interface NewSchedule {
   readonly input: ScheduledInput;
 }
 
+export type LatestRun =
+  | { readonly ended: 'well'; readonly failedDays: number }
+  /** It could not begin or go on, with the reason in a sentence. */
+  | { readonly ended: 'badly'; readonly why: string };
+
 export interface ScheduleLine {
   readonly name: string;
   readonly scheduleId: string;
@@ -38,6 +49,8 @@ export interface ScheduleLine {
   /** The latest runs, oldest first. */
   readonly recent: readonly { readonly scheduledFor: string; readonly workflowId: string; readonly runId: string }[];
   readonly running: readonly string[];
+  /** How the latest run ended; null while it runs, or when the server keeps nothing of one. */
+  readonly latest: LatestRun | null;
   readonly runs: number;
   /** Runs left out because one ran and another waited already: what they would have done, the waiting one does. */
   readonly leftOut: number;
@@ -101,9 +114,28 @@ export class ScheduleClient {
     for await (const { scheduleId: id } of this.#client.schedule.list()) {
       if (!id.startsWith(prefix)) continue;
       const description = await this.#client.schedule.getHandle(id).describe();
-      lines.push(lineOf(id.slice(prefix.length), description));
+      lines.push(lineOf(id.slice(prefix.length), description, await this.#latestRun(description)));
     }
     return lines.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  async #latestRun({ info }: ScheduleDescription): Promise<LatestRun | null> {
+    const latest = info.recentActions.at(-1)?.action.workflow;
+    if (!latest || info.runningActions.some(({ workflow }) => workflow.workflowId === latest.workflowId)) return null;
+    try {
+      const handle = this.#client.workflow.getHandle<typeof scheduledBackfill>(
+        latest.workflowId,
+        latest.firstExecutionRunId,
+      );
+      // The schedule's own word of what runs may come late.
+      if ((await handle.describe()).status.name === 'RUNNING') return null;
+      const { range } = await handle.result();
+      return { ended: 'well', failedDays: range?.failedDays ?? 0 };
+    } catch (error) {
+      if (error instanceof WorkflowNotFoundError) return null;
+      if (!(error instanceof WorkflowFailedError)) throw error;
+      return { ended: 'badly', why: reasonOf(error) };
+    }
   }
 
   async pause(name: string, note?: string): Promise<void> {
@@ -150,7 +182,13 @@ export function timingText(timing: Timing): string {
   return `daily at ${two(timing.hour)}:${two(timing.minute)} UTC`;
 }
 
-function lineOf(name: string, description: ScheduleDescription): ScheduleLine {
+/** The engine's own errors only say which of its parts failed; below them is what did. */
+function reasonOf(error: Error): string {
+  if (error instanceof ApplicationFailure || !(error.cause instanceof Error)) return error.message;
+  return reasonOf(error.cause);
+}
+
+function lineOf(name: string, description: ScheduleDescription, latest: LatestRun | null): ScheduleLine {
   const { action, state, info } = description;
   const input = action.type === 'startWorkflow' ? (action.args?.[0] as ScheduledInput | undefined) : undefined;
   return {
@@ -168,6 +206,7 @@ function lineOf(name: string, description: ScheduleDescription): ScheduleLine {
       runId: workflow.firstExecutionRunId,
     })),
     running: info.runningActions.map(({ workflow }) => workflow.workflowId),
+    latest,
     runs: info.numActionsTaken,
     leftOut: info.numActionsSkippedOverlap,
     missed: info.numActionsMissedCatchupWindow,

@@ -234,15 +234,28 @@ export function listText(lines: readonly ScheduleLine[]): string {
     line.paused
       ? `paused${line.note ? ` (${line.note.replaceAll(/\s+/g, ' ')})` : ''}`
       : (line.nextRun?.slice(0, 16).concat('Z') ?? 'none'),
-    line.running.length > 0 ? 'running' : (line.recent.at(-1)?.scheduledFor.slice(0, 16).concat('Z') ?? 'never'),
+    latestText(line),
     String(line.runs),
   ]);
   const table = formatTable(['name', 'product', 'when', 'days', 'next run', 'latest', 'runs'], rows, [6]);
+  const failed = lines.flatMap(({ name: of, latest }) => {
+    if (latest?.ended === 'badly') return [`${of}: its latest run did nothing: ${latest.why}`];
+    return latest && latest.failedDays > 0
+      ? [`${of}: ${latest.failedDays} days failed in its latest run: reachback status. The next run tries them again.`]
+      : [];
+  });
   const remarks = lines
     .filter(({ missed }) => missed > 0)
     .map(
       ({ name: of, missed }) =>
         `${of}: ${missed} runs were missed for longer than can be made up for. Fetch their days with "reachback run".`,
     );
-  return [table, ...remarks].join('\n');
+  return [table, ...failed, ...remarks].join('\n');
+}
+
+function latestText({ running, recent, latest }: ScheduleLine): string {
+  if (running.length > 0) return 'running';
+  const time = recent.at(-1)?.scheduledFor.slice(0, 16).concat('Z');
+  if (time === undefined) return 'never';
+  return latest?.ended === 'badly' || (latest?.failedDays ?? 0) > 0 ? `${time} failed` : time;
 }

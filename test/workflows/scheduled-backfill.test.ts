@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { ScheduleOverlapPolicy } from '@temporalio/client';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { listText } from '../../src/cli/schedule.ts';
 import type { ReachbackClient } from '../../src/client.ts';
 import type { ScheduledInput } from '../../src/core/backfill/schedule.ts';
 import { addDays, dayOfMs } from '../../src/core/time/day.ts';
@@ -74,6 +75,7 @@ describe('a schedule', () => {
       const time = `${String(hour).padStart(2, '0')}:17`;
       expect(line).toMatchObject({ name: 'daily', timing: `daily at ${time} UTC`, days: 'the 2 days before', runs: 2 });
       expect(line?.nextRun).toContain(`T${time}:00`);
+      expect(line?.latest).toEqual({ ended: 'well', failedDays: 0 });
       const day = await client.temporal.workflow.getHandle(`day/${workspace}/${input.product}/${yesterday}`).describe();
       expect(day.raw.workflowExecutionInfo?.priority?.priorityKey).toBe(1);
     });
@@ -108,6 +110,30 @@ describe('a schedule', () => {
         catchupWindow: 31 * 86_400_000,
         pauseOnFailure: false,
       });
+    });
+  });
+
+  test('a run that cannot begin is no secret: list says that it failed, and why', async () => {
+    const { activities } = fakeActivities();
+    let isBroken = false;
+    const planRange: typeof activities.planRange = (...asked) => {
+      if (isBroken) throw failure('config_invalid', 'there is no bucket products');
+      return activities.planRange(...asked);
+    };
+    await withSchedules({ ...activities, planRange }, async (schedules, workspace) => {
+      isBroken = true;
+      await schedules.create({ name: 'd', timing: { kind: 'every', seconds: 86_400 }, input: inputOf(workspace) });
+      await schedules.trigger('d');
+      const lines = await eventually(
+        () => schedules.list(),
+        ([line]) => line?.latest != null,
+      );
+      expect(lines[0]?.latest).toEqual({ ended: 'badly', why: 'there is no bucket products' });
+      const text = listText(lines);
+      expect(text).toMatch(/^d .*T\d\d:\d\dZ failed /m);
+      expect(text).toContain('d: its latest run did nothing: there is no bucket products');
+      const failedDays = lines.map((line) => ({ ...line, latest: { ended: 'well', failedDays: 2 } as const }));
+      expect(listText(failedDays)).toContain('d: 2 days failed in its latest run: reachback status.');
     });
   });
 
