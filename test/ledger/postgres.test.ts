@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { PipelineError } from '../../src/core/errors.ts';
 import { Secret } from '../../src/core/secret.ts';
-import { openLedger, openLedgerForReading, openLedgerIfAny } from '../../src/ledger/index.ts';
+import { isOutdatedLedger, openLedger, openLedgerForReading, openLedgerIfAny } from '../../src/ledger/index.ts';
 import { openPostgresLedger } from '../../src/ledger/postgres.ts';
 import type { SqlLedger } from '../../src/ledger/sql-ledger.ts';
 import { describeAlerts } from './alerts-contract.ts';
@@ -84,6 +84,21 @@ describe('TRACK-16: a schema that is not ours or not of our time is named and le
       expect(error.hint).toContain('newer reachback');
     }
     expect(await server.query(url, 'select count(*)::int as n from attempts')).toEqual([{ n: 1 }]);
+  });
+
+  test('left by an older version: who reads is told so and upgrades nothing, who writes upgrades it with its rows', async () => {
+    const url = await server.newSchema();
+    await (await openAt(url)).openStage(attempt());
+    await server.query(url, `drop index attempts_told`);
+    await server.query(url, `delete from kysely_migration where name = '0010-told-attempts'`);
+    const read = () => openLedgerForReading(workspaceIn('/srv/ws'), { url });
+    const error = await refusal(read());
+    expect(error.hint).toContain('reachback run');
+    expect(isOutdatedLedger(error)).toBe(true);
+    await openAt(url);
+    const reader = await read();
+    expect(await reader.attemptsAfter(0, 10)).toHaveLength(1);
+    await reader.close();
   });
 
   test("somebody else's tables, with the way to a schema of one's own", async () => {
