@@ -7,6 +7,7 @@ import type { Product } from '../../core/product.ts';
 import { backoffMs } from '../../core/rate/breaker.ts';
 import type { SourceCheck } from '../../core/records/source-check.ts';
 import { daySlices } from '../../core/slices.ts';
+import type { Slice } from '../../core/slices.ts';
 import { addDays, dayStartMs } from '../../core/time/day.ts';
 import { SOFTWARE } from '../../core/version.ts';
 import { crashPoint } from '../../storage/crash-point.ts';
@@ -17,6 +18,7 @@ import { assembleArtifact, assembleMeanwhile, findIntactArtifact, publishPart, u
 import { claimPart } from './day-part.ts';
 import { runPass, storageError } from './pass.ts';
 import type { PassResult } from './pass.ts';
+import type { KnownSlice } from './reconcile.ts';
 import { interval, oldestFetch } from './slice-file.ts';
 import { SliceStore } from './slice-store.ts';
 import { SourceQuestions } from './source-questions.ts';
@@ -26,6 +28,8 @@ import { verify } from './verify.ts';
 import type { Verified } from './verify.ts';
 
 const PROGRESS_EVERY_MS = 1_000;
+/** Slices that are younger were fetched for this try of the day. */
+const FRESH_MS = 24 * 3_600_000;
 
 /** Requests sent, those of earlier calls included. */
 export interface RequestCount {
@@ -226,16 +230,15 @@ async function compare(
 ): Promise<Verified> {
   const onRequest = (): void => void (sent.requests += 1);
   const questions = new SourceQuestions(deps, product, { signal: hooks.signal, onRequest });
+  const fetch = async (slice: Slice): Promise<KnownSlice> => {
+    const answer = await questions.slice(slice);
+    const known = await store.put(slice, answer);
+    if (answer.kind === 'data') deps.source.recycle(answer.block);
+    return known;
+  };
+  const isFresh = Date.now() - Date.parse(oldestFetch(store.files)) < FRESH_MS;
   const verified = await withProgress(deps, store, hooks, sent, () =>
-    verify(deps, request, store.known, {
-      count: (range) => questions.count(range),
-      fetch: async (slice) => {
-        const answer = await questions.slice(slice);
-        const known = await store.put(slice, answer);
-        if (answer.kind === 'data') deps.source.recycle(answer.block);
-        return known;
-      },
-    }),
+    verify(deps, request, store.known, { count: (range) => questions.count(range), fetch }, isFresh),
   );
   const { check, fetched } = verified;
   // Slices of an earlier try may be days old: a day that nobody counted is no fresher than they are (SAFE-13).

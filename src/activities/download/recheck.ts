@@ -105,7 +105,7 @@ export async function recheckDay(
     if (isAll && (await isWithdrawn(records, known, count, fetch))) throw new Withdrawn();
     return records;
   };
-  const looked = await verify(deps, request, known, { count, fetch }).catch((error: unknown) => {
+  const looked = await verify(deps, request, known, { count, fetch }, false).catch((error: unknown) => {
     if (error instanceof Withdrawn) return null;
     throw error;
   });

@@ -38,19 +38,21 @@ const MOST_ROUNDS = 3;
 /**
  * @param known - of a whole day, ascending; at least one
  * @param atOnce - slices asked for side by side
+ * @param searches - whether differences are looked for; else the day is only compared
  * @returns `counted` differs from `kept` when slices fetched again are as before, or three rounds did not help
  */
 export async function reconcile(
   known: readonly KnownSlice[],
   hooks: ReconcileHooks,
   atOnce: number,
+  searches = true,
 ): Promise<Reconciled> {
   let latest = known;
   let fetched = 0;
   for (let round = 1; ; round += 1) {
     const kept = sumOfRecords(latest);
     const excess = await excessOfDay(latest, hooks.count);
-    if (excess === 0 || round > MOST_ROUNDS) return { counted: kept + excess, kept, fetched };
+    if (excess === 0 || !searches || round > MOST_ROUNDS) return { counted: kept + excess, kept, fetched };
     const suspects = await new Narrowing(latest.length, hooks.count).find(latest, excess);
     const again = await fetchAll(suspects, hooks.fetch, atOnce);
     fetched += suspects.length;

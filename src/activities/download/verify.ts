@@ -14,12 +14,17 @@ const MOST_WITHOUT_NUMBER = 3;
 /** So long a source that rejects the question is not asked: what it does not offer today may be there tomorrow. */
 const REFUSAL_STAYS_MS = 24 * 3_600_000;
 
+/** Days in a row whose difference no slice explained: of a source that counts so, days that were just fetched are compared only. */
+const MOST_IN_VAIN = 3;
+
 /** What this process knows of a source beside its data; a new process asks anew. */
 interface Habits {
   /** Why it cannot count, and when it said so (POSIX milliseconds); null while that is not known. */
   uncountable: { readonly why: string; readonly saidMs: number } | null;
   /** A day has gone on without an answer since the last one that came: the next days do not insist. */
   silent: boolean;
+  /** Days in a row that differed, and were searched for nothing. */
+  inVain: number;
   /** Answers that it owes, by product and day. */
   readonly unanswered: Map<string, number>;
 }
@@ -37,6 +42,7 @@ export interface Verified {
  * otherwise leaves it `differs`.
  *
  * @param known - ascending, of the whole day
+ * @param isFresh - whether it was fetched a moment ago: then a source that is known to count wrongly is not searched again
  * @throws PipelineError `source_unavailable` when the source owes an answer and may be asked again; what the gate throws
  */
 export async function verify(
@@ -44,12 +50,14 @@ export async function verify(
   { product, day }: Pick<DownloadRequest, 'product' | 'day'>,
   known: readonly KnownSlice[],
   { count, fetch }: ReconcileHooks,
+  isFresh: boolean,
 ): Promise<Verified> {
   const habits = habitsAt(deps.source);
   const key = `${product} ${day}`;
   let counted: number | null = null;
   let latest = new Map(known.map((each) => [each.slice.startMs, each]));
   let fetched = 0;
+  let found = false;
   const kept = (): number => [...latest.values()].reduce((sum, { records }) => sum + records, 0);
   const end = (state: SourceCheck['state'], reason: string | null): Verified => {
     habits.unanswered.delete(key);
@@ -73,13 +81,16 @@ export async function verify(
         fetch: async (slice) => {
           const again = await fetch(slice);
           fetched += 1;
+          found ||= again.records !== latest.get(slice.startMs)?.records;
           latest = latest.set(slice.startMs, again);
           return again;
         },
       },
       deps.gate.config.maxConcurrentRequests,
+      !isFresh || habits.inVain < MOST_IN_VAIN,
     );
     ({ counted } = result);
+    habits.inVain = result.counted === result.kept || found ? 0 : habits.inVain + 1;
     return result.counted === result.kept ? end('verified', null) : end('differs', difference(result));
   } catch (error) {
     if (error instanceof Uncountable) {
@@ -112,7 +123,7 @@ function askAgain({ gate }: DownloadDependencies, detail: string, unanswered: nu
 }
 
 function habitsAt(source: DownloadDependencies['source']): Habits {
-  const known = habitsOf.get(source) ?? { uncountable: null, silent: false, unanswered: new Map() };
+  const known = habitsOf.get(source) ?? { uncountable: null, silent: false, inVain: 0, unanswered: new Map() };
   habitsOf.set(source, known);
   return known;
 }

@@ -144,6 +144,32 @@ describe('a difference', () => {
     expect(server.seen.length).toBeLessThanOrEqual(4 + 2 + 2 + 4);
   });
 
+  test('a source whose counts are never right is searched for three days, then asked two questions a day; a right one ends that', async () => {
+    const days = [0, 1, 2, 3, 4, 5, 6].map((index) => addDays(DAY, index));
+    const archive = Array.from({ length: 7 * 48 }, (_, half) => record(half * 1_800_000 + 60_000));
+    let most = 10;
+    const { server, deps } = await scripted((response, request) => {
+      const within = archive.filter(({ obTime }) => {
+        const ms = Date.parse(obTime);
+        return ms >= request.startMs && ms <= request.endMs;
+      });
+      if (request.url.includes('/count?')) send(response, 200, String(Math.min(within.length, most)));
+      else sendJson(response, within);
+    });
+    const states: unknown[] = [];
+    const extra: number[] = [];
+    for (const day of days) {
+      if (day === days[5]) most = Infinity;
+      const before = server.seen.length;
+      const done = (await downloadDay(deps, { ...ALL, day })) as Done;
+      states.push(done.check?.state);
+      extra.push(server.seen.length - before - 288);
+    }
+    expect(states).toEqual([...Array.from({ length: 5 }, () => 'differs'), 'verified', 'verified']);
+    expect(Math.min(...extra.slice(0, 3))).toBeGreaterThan(20);
+    expect(extra.slice(3)).toEqual([2, 2, 1, 1]);
+  });
+
   test('empty answers where the source counts records are no "no data"', async () => {
     const { deps } = await scripted(counting(HOURLY, ({ time }, records) => (time === 1 ? [] : records)));
     expect(await downloadDay(deps, ONE)).toMatchObject({
