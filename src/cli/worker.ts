@@ -123,10 +123,10 @@ async function openPlace(context: CliContext, given: Flags): Promise<Place> {
     return { ...place, staging: { uri: given.workspace, scratch: place.scratch } };
   }
   const workspace = await openWorkspace({ dir: given.workspace, cwd });
-  // Before the lock: a run that begins meanwhile would find it taken by a worker that has nothing to do.
-  if (!environment.externalTemporal && !(await readEmbeddedInfo(workspace))) throw noServer(workspace.root);
   const isStaged = stagedAt !== null && role !== 'build';
   if (isStaged || role !== 'all') requireSharedLedger(context, role, workspace.root, workspace.ledgerPath);
+  // Before the lock: a run that begins meanwhile would find it taken by a worker that has nothing to do.
+  if (!environment.externalTemporal && !(await readEmbeddedInfo(workspace))) throw noServer(workspace.root);
   const staged = isStaged ? { uri: stagedAt } : undefined;
   // The engine gives each stage of a day to one worker; of several that download, one at a time writes the telemetry.
   if (role === 'download') return { workspace, staging: staged, lock: createTurn(workerLock(workspace, commandLine)) };
