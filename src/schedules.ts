@@ -113,7 +113,13 @@ export class ScheduleClient {
     const lines: ScheduleLine[] = [];
     for await (const { scheduleId: id } of this.#client.schedule.list()) {
       if (!id.startsWith(prefix)) continue;
-      const description = await this.#client.schedule.getHandle(id).describe();
+      const handle = this.#client.schedule.getHandle(id);
+      // One that was deleted a moment ago may still be listed.
+      const description = await handle.describe().catch((error: unknown) => {
+        if (error instanceof ScheduleNotFoundError) return null;
+        throw error;
+      });
+      if (description === null) continue;
       lines.push(lineOf(id.slice(prefix.length), description, await this.#latestRun(description)));
     }
     return lines.toSorted((a, b) => (a.name < b.name ? -1 : 1));
