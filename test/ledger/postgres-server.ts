@@ -119,7 +119,11 @@ class Server {
     ]);
     this.#process = started;
     await new Promise<void>((resolve, reject) => {
-      started.stderr?.on('data', (text: Buffer) => text.includes('ready to accept connections') && resolve());
+      let said = '';
+      started.stderr?.on('data', (text: Buffer) => {
+        said += text.toString('utf8');
+        if (said.includes('ready to accept connections')) resolve();
+      });
       started.once('error', reject);
       started.once('exit', () => reject(this.#failed('postgres')));
     });
