@@ -35,8 +35,8 @@ export async function backupFile(path: string, backupsRoot: string, now: Date = 
   }
 }
 
-/** Gives the file a second name. @returns false when that name is taken */
-async function keepAs(path: string, second: string): Promise<boolean> {
+/** Gives the file a second name; a copy where the file system has no links. @returns false when that name is taken */
+export async function keepAs(path: string, second: string): Promise<boolean> {
   try {
     await link(path, second);
   } catch (error) {

@@ -41,6 +41,8 @@ export const CRASH_POINTS = [
   'telemetry-imported',
   'file-taken-up',
   'days-summed-up',
+  // The former ledger has its new name, not yet without its log's old one.
+  'ledger-aside',
 ] as const;
 export type CrashPoint = (typeof CRASH_POINTS)[number];
 

@@ -138,9 +138,21 @@ test('TRACK-6, TRACK-7: ledger rebuild --finalize-only and --reset, each twice a
     });
     expect(states()).toBe(good);
   }
-  expect(filesBelow(join(workspace, 'state')).filter((path) => /reachback\.db\.\d{8}T\d{6}$/.test(path))).toHaveLength(
-    2,
-  );
+  const kept = () =>
+    filesBelow(join(workspace, 'state')).filter((path) => /reachback\.db\.\d{8}T\d{6}(-\d+)?$/.test(path));
+  expect(kept()).toHaveLength(2);
+
+  // As long as another has it open, the latest rows are in the log alone.
+  const former = kept();
+  const other = new Database(ledgerPath);
+  other.exec(`update day_states set status = 'FAILED'`);
+  const latest = states();
+  expect((await place.run(reset, { REACHBACK_CRASH_POINT: 'ledger-aside' })).code).toBeNull();
+  expect((await place.run(reset)).code).toBe(0);
+  expect(states()).toBe(good);
+  other.close();
+  const [last] = kept().filter((path) => !former.includes(path));
+  expect(JSON.stringify(readLedgerContent(last!)['day_states'])).toBe(latest);
 });
 
 test('TRACK-8, CLI-19: after adopt, download and process ask for nothing that another program had done', async () => {

@@ -10,6 +10,7 @@ const POINTS_OF_OTHERS: readonly CrashPoint[] = [
   'recheck-manifest',
   'file-taken-up',
   'days-summed-up',
+  'ledger-aside',
   'input-staged',
   'product-staged',
   'product-noted',

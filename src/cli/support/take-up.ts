@@ -1,5 +1,6 @@
 /** What `adopt` and `ledger rebuild` have in common: telemetry and files into a workspace's ledger, and the report. */
-import { rename } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { importTelemetry } from '../../activities/adopt/import-telemetry.ts';
 import type { TelemetryImport } from '../../activities/adopt/import-telemetry.ts';
 import { takeUpFiles } from '../../activities/adopt/take-up-files.ts';
@@ -10,8 +11,9 @@ import { openLedger } from '../../ledger/index.ts';
 import { requireTelemetryLayout } from '../../ledger/telemetry-repair.ts';
 import type { SqlLedger } from '../../ledger/sql-ledger.ts';
 import type { AttemptImport } from '../../ledger/telemetry-import.ts';
+import { keepAs } from '../../storage/backup.ts';
 import { crashPoint } from '../../storage/crash-point.ts';
-import { errorCode, nearestExisting } from '../../storage/folders.ts';
+import { nearestExisting } from '../../storage/folders.ts';
 import type { Workspace } from '../../storage/workspace.ts';
 import type { CliContext } from './context.ts';
 import { formatCount } from './format.ts';
@@ -122,19 +124,24 @@ export async function putLedgerAside(context: CliContext, workspace: Workspace):
   const lock = await lockWorker(workspace, context.commandLine);
   try {
     const stamp = new Date().toISOString().slice(0, 19).replaceAll(/[-:]/g, '');
-    for (const suffix of ['', '-wal', '-shm']) {
-      const aside = `${address.file}.${stamp}${suffix}`;
-      const isThere = await rename(`${address.file}${suffix}`, aside).then(
-        () => true,
-        (error: unknown) => {
-          if (errorCode(error) !== 'ENOENT') throw error;
-          return false;
-        },
-      );
-      if (isThere && suffix === '') context.remark(`put aside: ${aside}`);
-    }
+    const aside = await keepLedgerAs(address.file, stamp);
+    // The log goes last: SQLite takes one without its file for a leftover, so nothing is read twice after a kill.
+    await rm(address.file, { force: true });
+    crashPoint('ledger-aside');
+    for (const suffix of ['-wal', '-shm']) await rm(`${address.file}${suffix}`, { force: true });
+    if (aside !== null) context.remark(`put aside: ${aside}`);
   } finally {
     lock.release();
+  }
+}
+
+/** The log first: it holds the latest rows, and a file that is kept without it would lack them. @returns null when there is no file */
+async function keepLedgerAs(file: string, stamp: string): Promise<string | null> {
+  if (!existsSync(file)) return null;
+  for (let copy = 1; ; copy += 1) {
+    const aside = `${file}.${stamp}${copy === 1 ? '' : `-${copy}`}`;
+    if (existsSync(`${file}-wal`) && !(await keepAs(`${file}-wal`, `${aside}-wal`))) continue;
+    if (await keepAs(file, aside)) return aside;
   }
 }
 
