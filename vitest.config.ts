@@ -8,7 +8,7 @@ const COMPILED = fileURLToPath(new URL('./node_modules/.cache/reachback-compiled
 export default defineConfig({
   test: {
     pool: 'forks',
-    maxWorkers: 2,
+    maxWorkers: 3,
     include: ['test/**/*.test.ts'],
     sequence: { sequencer: LongestFirst },
     // These say that something hangs, not that it is slow: a loaded machine may take its time.
