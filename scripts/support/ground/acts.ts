@@ -88,8 +88,8 @@ export async function killInTheMiddle(ground: Ground): Promise<Crew> {
   const pace = ['--initial-rate', '200', '--max-rate', '200', '--max-concurrent-requests', '16'];
   const roles = ['worker', '--role', 'download', '--workspace', workspace, '--staging', staging];
   const downloads = start(ground, 'downloads', [...roles, ...pace, '--metrics', metrics, '--log-format', 'json', '-v']);
-  await until('the download worker polls', () => (downloads.output().includes('is polling') ? true : null));
-  const [, name = ''] = /Worker of (\S+)/.exec(downloads.output()) ?? [];
+  const ready = () => /^{"type":"ready","workspace":"([^"]+)"/m.exec(downloads.output());
+  const [, name = ''] = await until('the download worker polls', ready);
   const doomed = await startBuilder(ground, 'host-a');
   const builder = await startBuilder(ground, 'host-b');
   report.say(
