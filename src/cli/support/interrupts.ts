@@ -26,8 +26,9 @@ export function listenForInterrupts(onFirst: () => void): Interrupts {
   };
   // Node forgets that nohup had it ignored: a process without a terminal does not end with one.
   const onTerminal = [0, 1, 2].some((stream) => isatty(stream));
+  // The shell tells of a terminal that goes away, and the system when the shell has ended: both mean the same one.
   const hangUp = (name: NodeJS.Signals): void => {
-    if (onTerminal) handler(name);
+    if (onTerminal && code === null) handler(name);
   };
   process.on('SIGINT', handler);
   process.on('SIGTERM', handler);

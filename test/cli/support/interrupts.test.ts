@@ -49,6 +49,20 @@ describe('CLI-9: interrupts', () => {
     onTerminal.dispose();
   });
 
+  test('a terminal that goes away is told of twice, by the shell and by the system: that is one interrupt', () => {
+    const exit = vi.spyOn(process, 'exit').mockImplementation(() => {
+      throw new Error('ended');
+    });
+    vi.mocked(isatty).mockReturnValue(true);
+    const onTerminal = listenForInterrupts(() => undefined);
+    process.emit('SIGHUP', 'SIGHUP');
+    process.emit('SIGHUP', 'SIGHUP');
+    expect([onTerminal.code(), exit.mock.calls]).toEqual([129, []]);
+    expect(() => process.emit('SIGTERM', 'SIGTERM')).toThrow('ended');
+    expect(exit).toHaveBeenCalledExactlyOnceWith(143);
+    onTerminal.dispose();
+  });
+
   test('the second one ends the process at once, with its own code', () => {
     const exit = vi.spyOn(process, 'exit').mockImplementation(() => {
       throw new Error('ended');
