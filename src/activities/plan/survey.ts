@@ -122,7 +122,7 @@ async function surveyDay(survey: Survey, facts: DayFacts): Promise<SurveyedDay> 
     counted: download.adopted || facts.counts !== null,
     noDataFinal: isFinal(facts.day, survey.descriptor, facts.download?.finishedAt ?? null, survey.today),
     recheckDue: isRecheckDue(facts.day, survey.descriptor, lastLooked(facts), survey.today),
-    ...(product.row === null && isToldDelivered(facts)
+    ...(product.row === null && !download.adopted && isToldDelivered(facts)
       ? { product: 'missing', productCurrent: true, delivered: true }
       : {
           product: product.state === 'released' ? 'missing' : product.state,
@@ -154,7 +154,8 @@ function lastLooked({ check, download }: DayFacts): { checkedAt: string; askedAt
 
 /**
  * Whether the rows say that the day was delivered, and nothing has been made since (TEL-15, TEL-23). They are all there is to go by
- * where another program removed its product after the delivery, or the ledger was made anew without it.
+ * where another program removed its product after the delivery, or the ledger was made anew without it. Of a file that has just been
+ * taken up they do not tell yet.
  */
 function isToldDelivered({ download, build, upload }: DayFacts): boolean {
   if (upload?.status !== 'UPLOADED') return false;

@@ -218,6 +218,21 @@ describe('adoption: a kill between the rename and the row', () => {
     expect(await statuses()).toEqual([`${FIRST} DOWNLOAD_PENDING`, `${FIRST} DOWNLOADED`]);
   });
 
+  test('of newer content of a day that only its rows call delivered: it is built and delivered, not skipped', async () => {
+    const { deps, ledger, attempt, download, downloadPath, leaveDownload } = await createHarness();
+    await download(FIRST);
+    // As after `adopt`: the other program removed its product here.
+    const gone = { seconds: 1, sizeBytes: 1, path: '/gone.cdf', inputPath: downloadPath(FIRST) };
+    await ledger.closeStage(attempt('build', FIRST), { status: 'PROCESSED', ...gone });
+    const sent = { status: 'UPLOADED', seconds: 1, bucket: DESTINATION, key: 'l1c/x.cdf' } as const;
+    await ledger.closeStage(attempt('upload', FIRST), sent);
+    const wanted = request({ uploadTo: DESTINATION }, { last: FIRST });
+    expect((await planDays(deps, wanted)).skipped.existing).toBe(1);
+    await ledger.openStage(attempt('download', FIRST));
+    await leaveDownload(FIRST, 'late data');
+    expect(work(await planDays(deps, wanted))).toEqual([`${FIRST} build upload`]);
+  });
+
   test('of a product: taken up, whether or not an older one is recorded', async () => {
     const { deps, ledger, attempt, download, build, leaveProduct, statuses } = await createHarness();
     await download(FIRST);
