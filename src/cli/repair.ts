@@ -8,7 +8,7 @@ import { openWorkspace } from '../storage/workspace.ts';
 import { requireSource, runBackfill } from './support/backfill.ts';
 import type { CliContext } from './support/context.ts';
 import { NO_DELIVERY } from './support/delivery-flags.ts';
-import { EXIT } from './support/exit-codes.ts';
+import { EXIT, isStop } from './support/exit-codes.ts';
 import type { ExitCode } from './support/exit-codes.ts';
 import * as flags from './support/flags.ts';
 import { readLedger } from './support/read-ledger.ts';
@@ -58,7 +58,8 @@ async function repair(context: CliContext, given: Flags, pacingGiven: readonly s
   for (const run of planRepair(free, files).runs) {
     tell(`${run.first}..${run.last} ${run.product}: ${run.mode}`);
     const code = await runBackfill(context, { ...backfillOf(context, given, run), pacingGiven });
-    if (GIVES_UP.includes(code)) return code;
+    // A day that cannot be made again is told at the end.
+    if (isStop(code)) return code;
   }
   await deliverAllAgain(context, given, plan.uploads, tell);
   const after = await verifyWorkspace(context, given);
@@ -76,9 +77,6 @@ function planText({ aside, runs, uploads, unreadable }: RepairPlan): string {
   ];
   return lines.length === 0 ? 'Nothing to repair.' : lines.join('\n');
 }
-
-/** What ends a repair at once; a day that cannot be made again is told at the end. */
-const GIVES_UP: readonly ExitCode[] = [EXIT.sourceAborted, EXIT.interrupted, EXIT.terminated];
 
 /**
  * Puts aside what still is other than recorded, a day at a time, while nobody works at that day.

@@ -17,6 +17,11 @@ export const EXIT = {
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
+/** Whether a run that ends so ends a command of several runs at once: the source or the operator stopped it. */
+export function isStop(code: ExitCode): boolean {
+  return ([EXIT.sourceAborted, EXIT.hungUp, EXIT.interrupted, EXIT.terminated] as readonly ExitCode[]).includes(code);
+}
+
 /** The exit code that an error ends a command with. */
 export function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;

@@ -1,6 +1,6 @@
 import { CommanderError } from 'commander';
 import { describe, expect, test } from 'vitest';
-import { EXIT, exitCodeOf } from '../../../src/cli/support/exit-codes.ts';
+import { EXIT, exitCodeOf, isStop } from '../../../src/cli/support/exit-codes.ts';
 import { describeError } from '../../../src/cli/support/report-error.ts';
 import { ERROR_KINDS, PipelineError } from '../../../src/core/errors.ts';
 import type { ErrorKind } from '../../../src/core/errors.ts';
@@ -22,6 +22,10 @@ describe('exit codes (CLI §5)', () => {
     expect(exitCodeOf(new CommanderError(1, 'commander.unknownOption', ''))).toBe(2);
     expect(exitCodeOf(new Error('m'))).toBe(1);
     expect(exitCodeOf(undefined)).toBe(1);
+  });
+
+  test('CLI-9: the source and every interrupt end a command of several runs, such as repair; a failed or refused run does not', () => {
+    expect(Object.values(EXIT).filter((code) => isStop(code))).toEqual([3, 129, 130, 143]);
   });
 
   test('the table', () => {
