@@ -31,6 +31,7 @@ import { createContext } from './support/context.ts';
 import type { CliContext } from './support/context.ts';
 import { EXIT, exitCodeOf } from './support/exit-codes.ts';
 import type { ExitCode } from './support/exit-codes.ts';
+import { outliveTerminal } from './support/interrupts.ts';
 import { missingNamespace } from './support/temporal.ts';
 import { describeError } from './support/report-error.ts';
 import { addTelemetryCommand } from './telemetry.ts';
@@ -123,5 +124,6 @@ Environment: BASICAUTH or SECRET_ARN_UDL (UDL token), UDL_BASE_URL, AWS_* (deliv
 }
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  outliveTerminal();
   process.exitCode = await runCli(process.argv.slice(2));
 }

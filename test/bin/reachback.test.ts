@@ -1,5 +1,6 @@
-import { spawnSync } from 'node:child_process';
-import { chmod, copyFile, mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { chmod, copyFile, mkdir, open, readdir, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
@@ -74,6 +75,20 @@ describe('bin/reachback', () => {
     await writeFile(join(root, 'node_modules/.cache'), 'a file, not a folder');
     const { status, stderr } = run(join(root, 'bin/reachback'));
     expect({ status, stderr }).toEqual({ status: 7, stderr: '' });
+  });
+
+  test('CLI-9: without a terminal, as under nohup, a command does not end with one, also when it never stops in good order', async () => {
+    const folder = await temporaryFolder();
+    const telemetry = join(folder, 'download_telemetry.csv');
+    execFileSync('mkfifo', [telemetry]);
+    const child = spawn(join(PROJECT, 'bin/reachback'), ['adopt', folder], { stdio: 'ignore' });
+    const ended = once(child, 'exit');
+    // Opens once it is read.
+    const pipe = await open(telemetry, 'w');
+    child.kill('SIGHUP');
+    child.kill('SIGTERM');
+    expect(await ended).toEqual([null, 'SIGTERM']);
+    await pipe.close();
   });
 
   test('without node_modules it says what to run, and ends with 2', async () => {

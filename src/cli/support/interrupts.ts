@@ -14,6 +14,18 @@ export interface Interrupts {
   dispose(): void;
 }
 
+/**
+ * Node forgets that nohup had it ignored: a process without a terminal does not end with one, whatever its command. For the whole
+ * life of the process.
+ */
+export function outliveTerminal(): void {
+  if (!hasTerminal()) process.on('SIGHUP', () => undefined);
+}
+
+function hasTerminal(): boolean {
+  return [0, 1, 2].some((stream) => isatty(stream));
+}
+
 export function listenForInterrupts(onFirst: () => void): Interrupts {
   const controller = new AbortController();
   let code: ExitCode | null = null;
@@ -24,8 +36,7 @@ export function listenForInterrupts(onFirst: () => void): Interrupts {
     onFirst();
     controller.abort();
   };
-  // Node forgets that nohup had it ignored: a process without a terminal does not end with one.
-  const onTerminal = [0, 1, 2].some((stream) => isatty(stream));
+  const onTerminal = hasTerminal();
   // The shell tells of a terminal that goes away, and the system when the shell has ended: both mean the same one.
   const hangUp = (name: NodeJS.Signals): void => {
     if (onTerminal && code === null) handler(name);
