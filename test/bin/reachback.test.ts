@@ -80,7 +80,7 @@ describe('bin/reachback', () => {
   test('CLI-9: without a terminal, as under nohup, a command does not end with one, also when it never stops in good order', async () => {
     const folder = await temporaryFolder();
     const telemetry = join(folder, 'download_telemetry.csv');
-    execFileSync('mkfifo', [telemetry]);
+    execFileSync('sh', ['-c', 'mkfifo "$0"', telemetry]);
     const child = spawn(join(PROJECT, 'bin/reachback'), ['adopt', folder], { stdio: 'ignore' });
     const ended = once(child, 'exit');
     // Opens once it is read.

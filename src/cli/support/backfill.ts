@@ -66,7 +66,9 @@ export interface BackfillCommand {
   readonly beforeClose?: (session: Session) => Promise<void>;
 }
 
-const LEAVING = 'Leaving; the range goes on. The same command with --attach follows it again.';
+const FOLLOW = 'the range goes on. The same command with --attach follows it again.';
+const STOPPING =
+  'Stopping in good order; finished slices are kept and the same command goes on where it was. Again to stop at once.';
 
 export async function runBackfill(context: CliContext, command: BackfillCommand): Promise<ExitCode> {
   const { options, output } = command;
@@ -82,12 +84,9 @@ export async function runBackfill(context: CliContext, command: BackfillCommand)
   tellUnusedRegion(context, command, asClient);
   if (!asClient) await checkDestination(context, command);
   const ahead = await beginAhead(context, located, command, asClient);
+  let goesOn = false;
   const interrupts = listenForInterrupts(() =>
-    context.remark(
-      asClient
-        ? LEAVING
-        : 'Stopping in good order; finished slices are kept and the same command goes on where it was. Again to stop at once.',
-    ),
+    context.remark(asClient ? `Leaving; ${goesOn ? FOLLOW : 'nothing has begun.'}` : STOPPING),
   );
   let session: Session | null = null;
   try {
@@ -95,7 +94,10 @@ export async function runBackfill(context: CliContext, command: BackfillCommand)
       if (located.name === null) throw noWorkspace(located);
       if (command.pacingGiven.length > 0) context.remark(pacingIsTheWorkers(command.pacingGiven));
       session = await openClientSession(context.environment, located, log);
-      await requireWorkers(session, { ...located, name: located.name });
+      await requireWorkers(session, { ...located, name: located.name }, interrupts.signal);
+      const code = interrupts.code();
+      if (code !== null) return code;
+      goesOn = true;
     } else {
       const workspace = await openWorkspace(command.workspace);
       session = await openOwnSession(
@@ -226,7 +228,7 @@ async function followToEnd(context: CliContext, command: BackfillCommand, follow
       key?.dispose();
       view.end();
     }
-    if (key?.signal.aborted === true) context.remark(LEAVING);
+    if (key?.signal.aborted === true) context.remark(`Leaving; ${FOLLOW}`);
     if (end.end !== 'only_failed') return end;
     const choice = onTerminal ? await askAboutFailedDays(end.progress, session) : 'finish';
     if (choice === 'leave' || (choice === 'finish' && !session.owned && !context.interactive)) {

@@ -244,18 +244,24 @@ export function workerSettings(workspace: Workspace, namespace: string, flags: W
 /** A worker that starts together with its server polls some seconds after it. */
 const WORKERS_WITHIN = { looks: 20, everyMs: 250 };
 
-/** Refuses to start work that nobody would do. @throws PipelineError `config_invalid` with the command that helps */
+/**
+ * Refuses to start work that nobody would do.
+ *
+ * @param leave - the operator does not want to wait any more: returns, whatever was seen
+ * @throws PipelineError `config_invalid` with the command that helps
+ */
 export async function requireWorkers(
   session: Pick<Session, 'client'>,
   workspace: Workspace | (LocatedWorkspace & { name: string }),
+  leave: AbortSignal,
   { looks, everyMs } = WORKERS_WITHIN,
 ): Promise<void> {
   let missing: string[] = [];
   for (let look = 1; look <= looks; look += 1) {
     const polling = await session.client.workersPolling(workspace.name);
     missing = Object.entries(polling).flatMap(([queue, polls]) => (polls ? [] : [queue]));
-    if (missing.length === 0) return;
-    if (look < looks) await sleep(everyMs);
+    if (missing.length === 0 || leave.aborted) return;
+    if (look < looks) await sleep(everyMs, undefined, { signal: leave }).catch(() => undefined);
   }
   throw new PipelineError(
     'config_invalid',

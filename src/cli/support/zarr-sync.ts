@@ -36,17 +36,19 @@ export async function runZarr(context: CliContext, command: ZarrCommand): Promis
     });
   }
   const interrupts = listenForInterrupts(() => context.remark('Stopping; the days written by now are kept.'));
-  const session = await openSession(context, command, located);
+  const interrupted = new Promise<null>((resolve) => {
+    interrupts.signal.addEventListener('abort', () => resolve(null), { once: true });
+  });
+  const session = await openSession(context, command, located, interrupts.signal);
   try {
+    const code = interrupts.code();
+    if (code !== null) return code;
     const product = productSlug(command.product);
     const { target, rebuild } = command;
     if (session.owned) await holdOtherRanges(session, located.name, '');
     const handle = await session.client.startZarr({ workspace: located.name, product, target, rebuild });
     const ended = handle.result().catch((error: unknown) => {
       throw error instanceof WorkflowFailedError ? syncFailed(target.store, error) : error;
-    });
-    const interrupted = new Promise<null>((resolve) => {
-      interrupts.signal.addEventListener('abort', () => resolve(null), { once: true });
     });
     const result = await Promise.race([ended, session.lost, interrupted]);
     ended.catch(() => undefined);
@@ -59,13 +61,18 @@ export async function runZarr(context: CliContext, command: ZarrCommand): Promis
   }
 }
 
-async function openSession(context: CliContext, command: ZarrCommand, located: LocatedWorkspace): Promise<Session> {
+async function openSession(
+  context: CliContext,
+  command: ZarrCommand,
+  located: LocatedWorkspace,
+  leave: AbortSignal,
+): Promise<Session> {
   const { environment } = context;
   const log = createLogger(command.output.verbose, command.output.json === true, context.remark);
   const asClient = environment.externalTemporal || (await readEmbeddedInfo(located))?.shared === true;
   if (asClient) {
     const session = await openClientSession(environment, located, log);
-    await requireWorkers(session, { ...located, name: located.name! });
+    await requireWorkers(session, { ...located, name: located.name! }, leave);
     return session;
   }
   const workspace = await openWorkspace({ dir: command.workspace, cwd: context.cwd });

@@ -59,11 +59,26 @@ test('work is given to a worker that begins to poll while it is looked for, and 
     return Promise.resolve(answers.length > 1 ? answers.shift() : answers[0]);
   };
   const session = { client: { workersPolling } as unknown as ReachbackClient };
-  await expect(requireWorkers(session, workspace, { looks: 3, everyMs: 0 })).resolves.toBeUndefined();
+  const stay = new AbortController();
+  await expect(requireWorkers(session, workspace, stay.signal, { looks: 3, everyMs: 0 })).resolves.toBeUndefined();
   answers.unshift({ main: true, download: false, build: true }, { main: true, download: false, build: false });
-  await expect(requireWorkers(session, workspace, { looks: 2, everyMs: 0 })).rejects.toMatchObject({
+  await expect(requireWorkers(session, workspace, stay.signal, { looks: 2, everyMs: 0 })).rejects.toMatchObject({
     kind: 'config_invalid',
     message: 'No worker polls for the workspace ws-1f2e (missing: download, build).',
     hint: expect.stringContaining(`reachback worker --workspace ${workspace.root}`),
   });
+});
+
+test('CLI-9: an interrupt ends the look for workers at once', async () => {
+  const workspace = { ...(await openWorkspace({ dir: await temporaryFolder() })), name: 'ws-1f2e' };
+  const leave = new AbortController();
+  let looks = 0;
+  const workersPolling = () => {
+    looks += 1;
+    setImmediate(() => leave.abort());
+    return Promise.resolve({ main: false, download: false, build: false });
+  };
+  const session = { client: { workersPolling } as unknown as ReachbackClient };
+  await expect(requireWorkers(session, workspace, leave.signal)).resolves.toBeUndefined();
+  expect(looks).toBe(2);
 });
