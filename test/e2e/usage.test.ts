@@ -157,6 +157,15 @@ describe('usage and configuration errors end with code 2, a message that helps, 
     expect(ended.stderr).toMatch(/folder/);
   });
 
+  test.for(['run', 'dev'])('a telemetry file that cannot be carried on: %s says so and ends', async (command) => {
+    const place = await createPlace();
+    mkdirSync(join(place.workspace, 'downloads'), { recursive: true });
+    writeFileSync(join(place.workspace, 'downloads/download_telemetry.csv'), 'a,b,c\n1,2,3\n');
+    const range = command === 'run' ? RANGE : [];
+    const ended = await place.run([command, ...range, '--workspace', place.workspace]);
+    expect(ended).toMatchObject({ code: 2, stderr: expect.stringContaining('is not a telemetry file') });
+  });
+
   test('too little disk: needed, free and what to do', async () => {
     const place = await createPlace();
     const ended = await place.run([

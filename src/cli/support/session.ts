@@ -87,7 +87,12 @@ export async function openOwnSession(
   try {
     installRuntime(log, flags.metrics);
     const connection = await connectLocal(server.address);
-    const worker = await startWorker(connection, workerSettings(workspace, 'default', flags, commandLine), log);
+    const settings = workerSettings(workspace, 'default', flags, commandLine);
+    const worker = await startWorker(connection, settings, log).catch(async (error: unknown) => {
+      // An open connection would keep the process alive.
+      await connection.close();
+      throw error;
+    });
     const broken = worker.ended.then(() => new Promise<never>(() => undefined));
     return {
       ...server,
