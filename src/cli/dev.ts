@@ -1,13 +1,12 @@
 import type { Command } from 'commander';
 import type { Logger } from 'pino';
 import { openWorkspace } from '../storage/workspace.ts';
-import { createLogger } from './support/context.ts';
 import type { CliContext } from './support/context.ts';
 import { EXIT } from './support/exit-codes.ts';
 import type { ExitCode } from './support/exit-codes.ts';
 import { addAwsRegionFlag } from './support/delivery-flags.ts';
 import * as flags from './support/flags.ts';
-import { withJsonLog } from './support/json-log.ts';
+import { isJson, withLog } from './support/json-log.ts';
 import { listenForInterrupts } from './support/interrupts.ts';
 import { openOwnSession, openServerSession } from './support/session.ts';
 import { findToken } from './support/token.ts';
@@ -40,10 +39,7 @@ export function addDevCommand(program: Command, context: CliContext, end: (code:
   flags.addWatchFlags(command);
   flags.addOutputFlags(command);
   command.action(async (given: Flags) => {
-    const json = given.json === true || given.logFormat === 'json';
-    const log = createLogger(given.verbose, json, context.remark);
-    const serve = (heard: CliContext): Promise<ExitCode> => keepUp(heard, given, log);
-    end(await (json ? withJsonLog(context, log, serve) : serve(context)));
+    end(await withLog(context, given, (heard, log) => keepUp(heard, given, log)));
   });
 }
 
@@ -65,8 +61,7 @@ async function keepUp(context: CliContext, given: Flags, log: Logger): Promise<E
     : await openServerSession(workspace, environment, context.commandLine, ports);
   try {
     const { address, uiUrl } = session;
-    if (given.json === true || given.logFormat === 'json')
-      context.print(JSON.stringify({ type: 'ready', address, uiUrl, workspace: workspace.name }));
+    if (isJson(given)) context.print(JSON.stringify({ type: 'ready', address, uiUrl, workspace: workspace.name }));
     else {
       context.print(`Temporal server ${address}, web UI ${uiUrl}, workspace ${workspace.name}`);
       if (given.worker && !token) {

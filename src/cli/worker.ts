@@ -18,13 +18,12 @@ import { startWorker } from '../worker.ts';
 import type { RunningWorker, WorkerSettings } from '../worker.ts';
 import { s3Settings } from './support/aws.ts';
 import { openBuilderPlace } from './support/builder-place.ts';
-import { createLogger } from './support/context.ts';
 import type { CliContext } from './support/context.ts';
 import { EXIT } from './support/exit-codes.ts';
 import type { ExitCode } from './support/exit-codes.ts';
 import { addAwsRegionFlag } from './support/delivery-flags.ts';
 import * as flags from './support/flags.ts';
-import { withJsonLog } from './support/json-log.ts';
+import { isJson, withLog } from './support/json-log.ts';
 import { listenForInterrupts } from './support/interrupts.ts';
 import type { Interrupts } from './support/interrupts.ts';
 import { lockWorker, workerLock, workerSettings } from './support/session.ts';
@@ -84,10 +83,7 @@ export function addWorkerCommand(program: Command, context: CliContext, end: (co
   flags.addWatchFlags(command);
   flags.addOutputFlags(command);
   command.action(async (given: Flags) => {
-    const json = given.json === true || given.logFormat === 'json';
-    const log = createLogger(given.verbose, json, context.remark);
-    const serve = (heard: CliContext): Promise<ExitCode> => serveWorkspace(heard, given, log);
-    end(await (json ? withJsonLog(context, log, serve) : serve(context)));
+    end(await withLog(context, given, (heard, log) => serveWorkspace(heard, given, log)));
   });
 }
 
@@ -165,7 +161,7 @@ async function work(
       );
     }
     context.print(
-      given.json === true || given.logFormat === 'json'
+      isJson(given)
         ? JSON.stringify({ type: 'ready', workspace: workspace.name, role, health: health?.address ?? null })
         : `Worker of ${workspace.name} (${role}) is polling.`,
     );

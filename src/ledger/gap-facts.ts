@@ -7,6 +7,7 @@ import type { Day } from '../core/time/day.ts';
 import type { TelemetryStatus } from './ledger.ts';
 import type { GapQuestion } from './reports.ts';
 import type { LedgerTables } from './schema.ts';
+import { inScope } from './scope.ts';
 import { readTransaction } from './transactions.ts';
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
@@ -39,47 +40,31 @@ function unknownDay(day: Day): Mutable<GapDay> {
   return { day, download: 'none', toldAt: null, checkedAt: null, records: null, poorSlices: [], hasSlices: false };
 }
 
-function downloadStates(trx: Transaction<LedgerTables>, { product, first, last }: GapQuestion) {
+function downloadStates(trx: Transaction<LedgerTables>, question: GapQuestion) {
   return trx
     .selectFrom('day_states')
     .select(['day', 'status', 'told_at'])
-    .where('product', '=', product)
-    .where('day', '>=', first)
-    .where('day', '<=', last)
+    .where(inScope(question))
     .where('phase', '=', 'download')
     .execute();
 }
 
-function comparisons(trx: Transaction<LedgerTables>, { product, first, last }: GapQuestion) {
-  return trx
-    .selectFrom('source_checks')
-    .select(['day', 'checked_at'])
-    .where('product', '=', product)
-    .where('day', '>=', first)
-    .where('day', '<=', last)
-    .execute();
+function comparisons(trx: Transaction<LedgerTables>, question: GapQuestion) {
+  return trx.selectFrom('source_checks').select(['day', 'checked_at']).where(inScope(question)).execute();
 }
 
-function currentFiles(trx: Transaction<LedgerTables>, { product, first, last }: GapQuestion) {
+function currentFiles(trx: Transaction<LedgerTables>, question: GapQuestion) {
   return trx
     .selectFrom('artifacts')
     .select(['day', 'records'])
-    .where('product', '=', product)
-    .where('day', '>=', first)
-    .where('day', '<=', last)
+    .where(inScope(question))
     .where('superseded_at', 'is', null)
     .orderBy('kind', 'desc')
     .execute();
 }
 
-function daysWithSlices(trx: Transaction<LedgerTables>, { product, first, last }: GapQuestion) {
-  return trx
-    .selectFrom('slice_days')
-    .select('day')
-    .where('product', '=', product)
-    .where('day', '>=', first)
-    .where('day', '<=', last)
-    .execute();
+function daysWithSlices(trx: Transaction<LedgerTables>, question: GapQuestion) {
+  return trx.selectFrom('slice_days').select('day').where(inScope(question)).execute();
 }
 
 /** Empty and failed slices by their index; short ones only on days whose sums tell that there are any. */
@@ -94,27 +79,24 @@ async function poorSlices(trx: Transaction<LedgerTables>, question: GapQuestion)
   return byDay;
 }
 
-function withoutData(trx: Transaction<LedgerTables>, { product, first, last }: GapQuestion) {
+function withoutData(trx: Transaction<LedgerTables>, question: GapQuestion) {
   return (
     trx
       .selectFrom('slices')
       .select(['day', 'start_ms', 'end_ms', 'status', 'records'])
-      .where('product', '=', product)
-      .where('day', '>=', first)
-      .where('day', '<=', last)
+      .where(inScope(question))
       // Word for word the condition of the index `slices_poor`, and its first column, or SQLite would walk the whole key.
       .where(sql<SqlBool>`status <> 'done' and status in ('empty', 'failed')`)
       .execute()
   );
 }
 
-async function shortOnes(trx: Transaction<LedgerTables>, { product, first, last, fewerThan }: GapQuestion) {
+async function shortOnes(trx: Transaction<LedgerTables>, question: GapQuestion) {
+  const { product, fewerThan } = question;
   const days = await trx
     .selectFrom('slice_days')
     .select('day')
-    .where('product', '=', product)
-    .where('day', '>=', first)
-    .where('day', '<=', last)
+    .where(inScope(question))
     .where('done', '>', 0)
     .where('fewest_records', '<', fewerThan)
     .execute();

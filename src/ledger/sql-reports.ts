@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import type { Kysely, SqlBool, Transaction } from 'kysely';
+import type { Kysely, Transaction } from 'kysely';
 import { availabilityPct } from '../core/records/counts.ts';
 import { expectedRecords, parseProductSlug } from '../core/product.ts';
 import type { ProductSlug } from '../core/product.ts';
@@ -13,6 +13,7 @@ import { checkIntegrity } from './integrity.ts';
 import { RAW_UNPROCESSED } from './ledger.ts';
 import type { CheckCount, DayLine, DayScope, FailureRow, LedgerReports, ReportScope } from './reports.ts';
 import type { LedgerTables } from './schema.ts';
+import { inScope } from './scope.ts';
 import { readTransaction } from './transactions.ts';
 import type { WorkspacePaths } from './workspace-paths.ts';
 
@@ -206,16 +207,6 @@ export function createSqlReports(db: Kysely<LedgerTables>, paths: WorkspacePaths
 
     dayLines: (scope = {}) => readTransaction(db, (trx) => readDayLines(trx, paths, scope)),
   };
-}
-
-/** Condition on the columns `product` and `day`, which all tables of a day have. */
-function inScope({ product, first, last }: ReportScope) {
-  const conditions = [
-    ...(product == null ? [] : [sql<SqlBool>`product = ${product}`]),
-    ...(first == null ? [] : [sql<SqlBool>`day >= ${first}`]),
-    ...(last == null ? [] : [sql<SqlBool>`day <= ${last}`]),
-  ];
-  return conditions.length === 0 ? sql<SqlBool>`1 = 1` : sql<SqlBool>`${sql.join(conditions, sql` and `)}`;
 }
 
 async function readDayLines(trx: Db, paths: WorkspacePaths, scope: DayScope): Promise<DayLine[]> {

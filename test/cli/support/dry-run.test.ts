@@ -2,21 +2,9 @@ import { expect, test } from 'vitest';
 import { actionsOf } from '../../../src/cli/support/dry-run.ts';
 import { decideDay } from '../../../src/core/backfill/decide.ts';
 import type { DecisionFacts } from '../../../src/core/backfill/decide.ts';
+import { NEW_DAY } from '../../core/backfill/new-day.ts';
 
 const FLAGS = { mode: 'run', retryFailed: false, upload: false, refresh: false, fetchReleased: false } as const;
-const NEW_DAY: DecisionFacts = {
-  download: 'none',
-  build: 'none',
-  upload: 'none',
-  artifact: 'none',
-  counted: false,
-  noDataFinal: true,
-  inputFound: false,
-  product: 'none',
-  productCurrent: false,
-  delivered: false,
-  recheckDue: false,
-};
 const DOWNLOADED = { download: 'done', artifact: 'intact', counted: true } as const;
 
 test.for<[string, Partial<DecisionFacts>, string[]]>([

@@ -15,20 +15,8 @@ import { isFinal, isRecheckDue } from '../../../src/core/backfill/recheck.ts';
 import { STAGES } from '../../../src/core/backfill/types.ts';
 import type { Stage } from '../../../src/core/backfill/types.ts';
 import { addDays, parseDay } from '../../../src/core/time/day.ts';
+import { NEW_DAY } from './new-day.ts';
 
-const NEW_DAY: DecisionFacts = {
-  download: 'none',
-  build: 'none',
-  upload: 'none',
-  artifact: 'none',
-  counted: false,
-  noDataFinal: true,
-  inputFound: false,
-  product: 'none',
-  productCurrent: false,
-  delivered: false,
-  recheckDue: false,
-};
 const DOWNLOADED = { ...NEW_DAY, download: 'done', artifact: 'intact', counted: true, inputFound: true } as const;
 const BUILT = { ...DOWNLOADED, build: 'done', product: 'intact', productCurrent: true } as const;
 const DELIVERED = { ...BUILT, upload: 'done', delivered: true } as const;
